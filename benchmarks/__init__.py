@@ -1,0 +1,1 @@
+"""Measures of this bot beside its limits and its alternatives."""

@@ -1,0 +1,1 @@
+"""Adapters between a platform's payloads and our messages."""

@@ -1,0 +1,1 @@
+"""Shared words; imports nothing of ours."""

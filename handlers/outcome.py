@@ -1,0 +1,68 @@
+"""What a handler is given and what it gives back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from domain.messages import ChatKey, InboundMessage, Language, MessageKind, Reply
+from memory.records import Exchange, Profile, SessionRecord, Turn, TurnFacts
+
+
+@dataclass(frozen=True, slots=True)
+class TurnContext:
+    """One turn as handlers see it. `text` is the merged, masked text of its messages.
+
+    `new_session` is True for the first turn of a session; `timed_out` when it replaces one that fell silent.
+    """
+
+    turn: Turn
+    text: str
+    session: SessionRecord
+    profile: Profile
+    now: float
+    language: Language
+    new_session: bool = False
+    timed_out: bool = False
+    is_admin: bool = False
+
+    @property
+    def key(self) -> ChatKey:
+        """The chat this turn belongs to."""
+        return self.turn.key
+
+    @property
+    def last(self) -> InboundMessage:
+        """The newest message of the turn."""
+        return self.turn.messages[-1].message
+
+    @property
+    def kind(self) -> MessageKind:
+        """Kind of the newest message; merged turns hold texts only."""
+        return self.last.kind
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a handler decided: replies, and what the turn's commit must change."""
+
+    replies: tuple[Reply, ...] = ()
+    session: SessionRecord | None = None
+    profile: Profile | None = None
+    exchange: Exchange | None = None
+    facts: TurnFacts | None = None
+    rating: bool | None = None
+    end_session: bool = False
+    erase: bool = False
+
+    def saying(self, *replies: Reply) -> Outcome:
+        """The same outcome with more replies behind."""
+        return replace(self, replies=(*self.replies, *replies))
+
+
+class Handler(Protocol):
+    """Answers one kind of turn. An exception reruns the turn, at most 3 times, then parks it."""
+
+    async def handle(self, context: TurnContext) -> Outcome:
+        """Decide; sends nothing and writes nothing by itself."""
+        ...

@@ -1,0 +1,1 @@
+"""Finds what an answer must rest on."""
