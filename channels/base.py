@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -27,6 +26,14 @@ class Receipt:
     platform_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class Split:
+    """A reply cut for one platform: at most three parts, and the text that waits for "SUITE" ("" if none)."""
+
+    parts: tuple[Reply, ...]
+    rest: str = ""
+
+
 class Channel(Protocol):
     """One platform account that subscribers can be answered on."""
 
@@ -34,7 +41,7 @@ class Channel(Protocol):
     account: str
     pacing: Pacing
 
-    def split(self, reply: Reply) -> Sequence[Reply]:
+    def split(self, reply: Reply) -> Split:
         """Cut a reply into at most three parts this platform can carry; pure."""
         ...
 

@@ -32,6 +32,7 @@ class Question:
 
     `message_id` is stable across reruns of the turn. `known` is the short summary of what long-term memory
     says about the subscriber, "" when nothing. `context` seeds the history of a session that has none.
+    `flags` are those of intake ("pin", "otp", "voucher"). `channel_strict` always refuses off-topic talk.
     """
 
     key: ChatKey
@@ -41,6 +42,8 @@ class Question:
     known: str = ""
     context: tuple[Utterance, ...] = ()
     allow_model: bool = True
+    flags: tuple[str, ...] = ()
+    channel_strict: bool = False
 
 
 @dataclass(frozen=True, slots=True)

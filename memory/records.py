@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from domain.messages import ChatKey, InboundMessage, Language, Reply
+from domain.messages import ChatKey, Choice, InboundMessage, Language, Reply
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,11 @@ class Settlement:
 
 @dataclass(frozen=True, slots=True)
 class SessionRecord:
-    """One session: the short-term life of a chat between two silences."""
+    """One session: the short-term life of a chat between two silences.
+
+    `choices` are those of the last reply, so that a typed digit means the same as a tap. `rest` is what did
+    not fit into three parts and waits for "SUITE".
+    """
 
     key: ChatKey
     created_at: float
@@ -104,6 +108,8 @@ class SessionRecord:
     documents: int = 0
     tool_calls: int = 0
     language: Language | None = None
+    choices: tuple[Choice, ...] = ()
+    rest: str = ""
 
 
 @dataclass(frozen=True, slots=True)
