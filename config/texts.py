@@ -45,6 +45,9 @@ class Texts:
         """Which languages a text stands in."""
         return frozenset(self._entries[key])
 
+    def __contains__(self, key: str) -> bool:
+        return key in self._entries
+
     def keys(self) -> frozenset[str]:
         """Every key there is."""
         return frozenset(self._entries)

@@ -31,6 +31,10 @@ class TurnContext:
         """The chat this turn belongs to."""
         return self.turn.key
 
+    def asking(self, text: str) -> TurnContext:
+        """The same turn with another question: what a choice stands for, or a transcript."""
+        return replace(self, text=text)
+
     @property
     def last(self) -> InboundMessage:
         """The newest message of the turn."""
@@ -58,6 +62,10 @@ class Outcome:
     def saying(self, *replies: Reply) -> Outcome:
         """The same outcome with more replies behind."""
         return replace(self, replies=(*self.replies, *replies))
+
+    def before(self, other: Outcome) -> Outcome:
+        """What `other` decided, with our replies said first."""
+        return replace(other, replies=(*self.replies, *other.replies))
 
 
 class Handler(Protocol):
