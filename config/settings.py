@@ -6,6 +6,7 @@ app secret refuses to start. `load()` raises BadSettings with one sentence per f
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -14,6 +15,13 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from domain.errors import BadSettings
 
+# Read by LangGraph and LangChain at import: strict revival of stored state, and no prompt to a tracing service.
+_LIBRARY_SWITCHES = {
+    "LANGGRAPH_STRICT_MSGPACK": "true",
+    "LANGSMITH_TRACING": "false",
+    "LANGCHAIN_TRACING_V2": "false",
+    "LANGSMITH_TRACING_V2": "false",
+}
 ROOT = Path(__file__).resolve().parent.parent
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
@@ -179,6 +187,11 @@ class Settings(BaseSettings):
         except ValidationError as error:
             faults = [_fault(item["loc"], item["msg"]) for item in error.errors()]
             raise BadSettings("; ".join(faults)) from None  # the original quotes values, which may be secrets
+
+
+def harden_libraries() -> None:
+    """Set the switches libraries read at import; the entry point calls this before it imports any of them."""
+    os.environ.update(_LIBRARY_SWITCHES)
 
 
 def _fault(where: tuple[int | str, ...], message: str) -> str:

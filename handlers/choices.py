@@ -31,8 +31,8 @@ def rating(texts: Texts, language: Language) -> tuple[Choice, ...]:
 def chosen(message: InboundMessage, text: str, offered: Sequence[Choice]) -> str | None:
     """The id of the choice a message makes, or None when it is no choice.
 
-    A tap counts whether or not its reply was the last one, since buttons stay on the screen; what it carries is
-    only ever compared with ids of ours, never used as data. A digit counts among the last choices only.
+    A tap counts whether or not its reply was the last one, since buttons stay on the screen; what it
+    carries is only ever compared with ids of ours, never used as data. A digit counts among the last choices only.
     """
     if message.kind is MessageKind.CHOICE:
         return str(message.payload.get("choice_id") or "") or None

@@ -11,7 +11,7 @@ from handlers.feedback import Feedback
 from handlers.identity import Identity
 from handlers.outcome import Handler, Outcome, TurnContext
 
-# Only acknowledged: an edit is never a second turn, a reaction asks nothing, groups are left by their channel.
+# An edit is never a second turn, a reaction asks nothing, and groups are left by their channel.
 _SILENT = frozenset({MessageKind.EDITED, MessageKind.REACTION, MessageKind.GROUP})
 # Kinds whose caption, if any, is a question like any other.
 _CAPTIONED = frozenset({MessageKind.IMAGE, MessageKind.VIDEO, MessageKind.DOCUMENT})
