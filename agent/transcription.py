@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import aiohttp
 import orjson
 
@@ -45,7 +43,7 @@ class Transcriber:
                 body = await response.read()
                 if response.status != 200:
                     raise ModelFailed(f"transcription answered {response.status}")
-        except (aiohttp.ClientError, asyncio.TimeoutError) as error:
+        except (TimeoutError, aiohttp.ClientError) as error:
             raise ModelFailed(f"transcription failed: {type(error).__name__}") from error
         return _text(body)
 

@@ -15,7 +15,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from domain.errors import BadSettings
 
-# Read by LangGraph and LangChain at import: strict revival of stored state, and no prompt to a tracing service.
+# Read by LangGraph and LangChain at import: strict revival of state, and no prompt to a tracing service.
 _LIBRARY_SWITCHES = {
     "LANGGRAPH_STRICT_MSGPACK": "true",
     "LANGSMITH_TRACING": "false",

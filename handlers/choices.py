@@ -32,7 +32,8 @@ def chosen(message: InboundMessage, text: str, offered: Sequence[Choice]) -> str
     """The id of the choice a message makes, or None when it is no choice.
 
     A tap counts whether or not its reply was the last one, since buttons stay on the screen; what it
-    carries is only ever compared with ids of ours, never used as data. A digit counts among the last choices only.
+    carries is only ever compared with ids of ours, never used as data. A digit counts among the last
+    choices only.
     """
     if message.kind is MessageKind.CHOICE:
         return str(message.payload.get("choice_id") or "") or None
