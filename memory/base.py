@@ -7,7 +7,7 @@ raise StoreUnavailable when the database cannot write now; then nothing was writ
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, Protocol
@@ -50,8 +50,12 @@ class Inbox(Protocol):
         """
         ...
 
-    async def retry(self, turn: Turn, *, delay: float, error: str) -> None:
-        """Give the turn back; its chat waits `delay` seconds for it, so order holds."""
+    async def retry(self, turn: Turn, *, delay: float, error: str, refund: bool = False) -> None:
+        """Give the turn back; its chat waits `delay` seconds for it, so order holds.
+
+        `refund` takes the attempt back: a planned restart is not the turn's fault. A turn whose lease was lost
+        is left alone.
+        """
         ...
 
     async def park(self, turn: Turn, *, error: str, replies: Sequence[Reply]) -> None:
@@ -66,11 +70,14 @@ class Inbox(Protocol):
 class Outbox(Protocol):
     """Replies between the turn's commit and the platform."""
 
-    async def claim(self, limit: int, *, wait: float) -> Sequence[OutboxPart]:
+    async def claim(
+        self, limit: int, *, wait: float, paused: Collection[tuple[str, str]] = ()
+    ) -> Sequence[OutboxPart]:
         """Mark the due head part of at most `limit` chats `sending`, durably, and return them.
 
         Strict order in a chat: a part is claimed only when every earlier one is sent, failed or dead.
-        `attempts` already counts this claim.
+        `attempts` already counts this claim. Nothing of the (channel, account) pairs in `paused` is claimed:
+        their platform is down or told us to wait.
         """
         ...
 

@@ -233,7 +233,11 @@ class DeadLetter:
 
 @dataclass(frozen=True, slots=True)
 class StoreHealth:
-    """Figures about the database itself; ages in seconds, sizes in bytes."""
+    """Figures about the database itself; ages in seconds, sizes in bytes.
+
+    `runnable_oldest` is how long the oldest message has been claimable (due, its chat free) and was not
+    claimed; `sendable_oldest` the same for outbox parts. 0.0 when there is none.
+    """
 
     inbox_depth: int
     inbox_oldest: float
@@ -246,3 +250,5 @@ class StoreHealth:
     writable: bool
     schema_version: int
     engine: str
+    runnable_oldest: float = 0.0
+    sendable_oldest: float = 0.0
