@@ -56,4 +56,23 @@ class Metrics:
         self.alerts = counter("bot_alerts", "Alerts by rule", "rule", "event")
         self.knowledge_version = gauge("bot_knowledge_info", "1 for the knowledge version in use", "version")
         self.preload_seconds = gauge("bot_preload_seconds", "Time of preloading at start, by part", "part")
+        # Read from the Store at scrape time, so that they survive a restart.
+        self.sessions = gauge("bot_sessions", "Sessions: active now, total and expired ever", "state")
+        self.session_seconds = gauge("bot_session_average_seconds", "Average length of ended sessions")
+        self.stored_turns = gauge("bot_stored_turns", "Turns since the database was made")
+        self.queue_depth = gauge("bot_queue_depth", "Rows waiting: inbox, outbox, in_doubt, dead", "queue")
+        self.queue_oldest = gauge("bot_queue_oldest_seconds", "Age of the oldest row waiting", "queue")
+        self.database_bytes = gauge("bot_database_bytes", "Size of the database and its log")
+        self.disk_free = gauge("bot_disk_free_bytes", "Free space where the database lies")
         self.preload_items = gauge("bot_preload_items", "Items preloaded at start, by part", "part")
+
+
+def total(metric: Counter | Gauge, **labels: str) -> float:
+    """The sum of a metric over all label sets that hold `labels`: what other readers show of it."""
+    wanted = labels.items()
+    return sum(
+        sample.value
+        for family in metric.collect()
+        for sample in family.samples
+        if not sample.name.endswith("_created") and wanted <= sample.labels.items()
+    )

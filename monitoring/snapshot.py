@@ -27,7 +27,7 @@ class Snapshot:
     outbox_oldest: float = 0.0
     in_doubt: int = 0
     dead_letters: int = 0
-    # sends since the last snapshot taken for alerts
+    # sends since start; alerts look at the difference between two checks
     sends_ok: int = 0
     sends_failed: int = 0
     # answer cache
