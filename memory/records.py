@@ -185,6 +185,7 @@ class CheckpointWrite:
     kind: str  # type tag of the serializer
     blob: bytes
     metadata: bytes
+    run_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,254 @@
+"""The chat model: `ChatOpenAI` over the process's own HTTP pool.
+
+The stock class spends 5-8 ms CPU per call in the SDK's request transform; the same JSON posted over aiohttp
+costs 0.2 ms. One call is one attempt: no retry here. Whatever a server does wrong ends in ModelFailed (try
+another way now), RateLimited (the server said when) or ModelRefused (the same request will fail again).
+"""
+
+from __future__ import annotations
+
+import email.utils
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import aiohttp
+import orjson
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun
+from langchain_core.messages import (
+    AIMessage,
+    BaseMessage,
+    HumanMessage,
+    InvalidToolCall,
+    SystemMessage,
+    ToolCall,
+)
+from langchain_core.messages.ai import UsageMetadata
+from langchain_core.outputs import ChatGeneration, ChatResult
+from langchain_openai import ChatOpenAI
+from pydantic import PrivateAttr, SecretStr
+
+from domain.errors import ModelFailed, Never, RateLimited
+
+MAX_RESPONSE_BYTES = 2 * 1024 * 1024
+OPENAI_URL = "https://api.openai.com/v1"
+_ROLES: dict[type[BaseMessage], str] = {SystemMessage: "system", HumanMessage: "user"}
+
+
+class ModelRefused(Never, ModelFailed):
+    """The server will answer the same to the same request: wrong key, unknown model, refused content."""
+
+    def __init__(self, message: str, *, ours: bool) -> None:
+        super().__init__(message)
+        self.ours = ours  # the fault lies in this request, not in the server
+
+
+class ChatModel(ChatOpenAI):
+    """One HTTP session, one attempt per call, no streaming, the same wire body as the stock class."""
+
+    _http: aiohttp.ClientSession = PrivateAttr()
+    _url: str = PrivateAttr()
+    _headers: dict[str, str] = PrivateAttr()
+    _limits: aiohttp.ClientTimeout = PrivateAttr()
+
+    @classmethod
+    def build(
+        cls,
+        http: aiohttp.ClientSession,
+        *,
+        model: str,
+        base_url: str | None,
+        key: SecretStr | None,
+        timeout: float,
+        max_tokens: int,
+        temperature: float | None = 0.0,
+    ) -> ChatModel:
+        """A model on `http`. `timeout` bounds one attempt; ten silent seconds end it too."""
+        chat = cls(
+            model=model,
+            base_url=base_url or OPENAI_URL,
+            api_key=key or SecretStr("none"),
+            timeout=timeout,
+            max_retries=0,
+            max_completion_tokens=max_tokens,
+            temperature=temperature,
+            use_responses_api=False,
+            streaming=False,
+            cache=False,
+        )
+        chat._http = http
+        chat._url = f"{(base_url or OPENAI_URL).rstrip('/')}/chat/completions"
+        chat._headers = {"Content-Type": "application/json"}
+        if key is not None:
+            chat._headers["Authorization"] = f"Bearer {key.get_secret_value()}"
+        # A slow server that was given more than 15 s may also be silent for longer than ten.
+        chat._limits = aiohttp.ClientTimeout(
+            total=timeout, sock_connect=5, sock_read=max(10.0, timeout * 2 / 3)
+        )
+        return chat
+
+    async def complete(
+        self, messages: Sequence[BaseMessage], *, tools: Sequence[Mapping[str, Any]] = ()
+    ) -> AIMessage:
+        """One model call. Raises ModelFailed, RateLimited or ModelRefused."""
+        body = {**self._default_params, "messages": [wire_message(m) for m in messages]}
+        if "max_tokens" in body:
+            body["max_completion_tokens"] = body.pop("max_tokens")
+        if tools:
+            body["tools"] = tools
+        return read_completion(await self._post(orjson.dumps(body)))
+
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        body = self._get_request_payload(messages, stop=stop, **kwargs)
+        message = read_completion(await self._post(orjson.dumps(body)))
+        return ChatResult(generations=[ChatGeneration(message=message)])
+
+    async def _post(self, body: bytes) -> bytes:
+        try:
+            async with self._http.post(
+                self._url, data=body, headers=self._headers, timeout=self._limits, allow_redirects=False
+            ) as response:
+                if response.status != 200:
+                    raise _fault(response.status, response.headers.get("Retry-After"))
+                return await _bounded(response)
+        except TimeoutError as error:
+            raise ModelFailed("the model did not answer in time") from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise ModelFailed(f"no connection to the model: {type(error).__name__}") from error
+
+
+async def _bounded(response: aiohttp.ClientResponse) -> bytes:
+    body = await response.content.read(MAX_RESPONSE_BYTES)
+    while not response.content.at_eof():
+        more = await response.content.read(MAX_RESPONSE_BYTES)
+        body += more
+        if len(body) > MAX_RESPONSE_BYTES:
+            raise ModelFailed("the model's answer is too large")
+    return body
+
+
+def _fault(status: int, retry_after: str | None) -> Exception:
+    if status == 429 or (status == 503 and retry_after):
+        return RateLimited(f"the model answered {status}", seconds=_seconds(retry_after))
+    if status in {400, 413, 422}:
+        return ModelRefused(f"the model answered {status}", ours=True)
+    if status < 500 and status not in {408, 409, 425}:
+        return ModelRefused(f"the model answered {status}", ours=False)
+    return ModelFailed(f"the model answered {status}")
+
+
+def _seconds(header: str | None) -> float:
+    """Retry-After as seconds: a number or an HTTP date; one second when it says neither."""
+    if not header:
+        return 1.0
+    try:
+        return max(0.0, float(header))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(header).timestamp() - time.time())
+    except ValueError:
+        return 1.0
+
+
+def wire_message(message: BaseMessage) -> dict[str, Any]:
+    """One message as the stock class writes it, for the messages this bot sends (plain text content)."""
+    role = _ROLES.get(type(message))
+    if role is not None:
+        return {"content": message.content, "role": role}
+    if isinstance(message, AIMessage):
+        return _wire_assistant(message)
+    return {"content": message.content, "role": "tool", "tool_call_id": getattr(message, "tool_call_id", "")}
+
+
+def _wire_assistant(message: AIMessage) -> dict[str, Any]:
+    wire: dict[str, Any] = {"content": message.content, "role": "assistant"}
+    if message.tool_calls or message.invalid_tool_calls:
+        wire["content"] = message.content or None
+        wire["tool_calls"] = [
+            _wire_call(c["id"], c["name"], orjson.dumps(c["args"]).decode()) for c in message.tool_calls
+        ] + [_wire_call(c["id"], c["name"] or "", c["args"] or "") for c in message.invalid_tool_calls]
+    return wire
+
+
+def _wire_call(call_id: str | None, name: str, arguments: str) -> dict[str, Any]:
+    return {"type": "function", "id": call_id, "function": {"name": name, "arguments": arguments}}
+
+
+def read_completion(payload: bytes) -> AIMessage:
+    """The message of a response document, tolerant of servers that bend the format. Raises ModelFailed."""
+    try:
+        document = orjson.loads(payload)
+    except orjson.JSONDecodeError as error:
+        raise ModelFailed("the model's answer is not JSON") from error
+    choices = document.get("choices") if isinstance(document, dict) else None
+    first = choices[0] if isinstance(choices, list) and choices else None
+    message = first.get("message") if isinstance(first, dict) else None
+    if not isinstance(message, dict):
+        raise ModelFailed("the model's answer holds no message")
+    calls, invalid = _read_calls(message.get("tool_calls"))
+    text = _read_text(message.get("content"))
+    if not (text.strip() or calls or invalid):
+        raise ModelFailed(
+            "the model's answer is empty" if not message.get("refusal") else "the model refused"
+        )
+    return AIMessage(
+        content=text,
+        tool_calls=calls,
+        invalid_tool_calls=invalid,
+        usage_metadata=_read_usage(document.get("usage")),
+    )
+
+
+def _read_text(content: object) -> str:
+    if isinstance(content, str):
+        return content
+    if isinstance(content, list):  # content blocks, as some servers answer
+        texts = (b.get("text") for b in content if isinstance(b, dict))
+        return "".join(t for t in texts if isinstance(t, str))
+    return ""
+
+
+def _read_calls(raw: object) -> tuple[list[ToolCall], list[InvalidToolCall]]:
+    calls: list[ToolCall] = []
+    invalid: list[InvalidToolCall] = []
+    for i, item in enumerate(raw if isinstance(raw, list) else ()):
+        function = item.get("function") if isinstance(item, dict) else None
+        if not isinstance(function, dict):
+            continue
+        name, call_id = str(function.get("name") or ""), str(item.get("id") or f"call_{i}")
+        arguments = _read_arguments(function.get("arguments"))
+        if arguments is None:
+            text = str(function.get("arguments"))[:500]
+            invalid.append(InvalidToolCall(name=name, args=text, id=call_id, error="arguments are not JSON"))
+        else:
+            calls.append(ToolCall(name=name, args=arguments, id=call_id, type="tool_call"))
+    return calls, invalid
+
+
+def _read_arguments(raw: object) -> dict[str, Any] | None:
+    if raw is None or raw == "":
+        return {}
+    if isinstance(raw, dict):
+        return raw
+    try:
+        value = orjson.loads(raw) if isinstance(raw, str) else None
+    except orjson.JSONDecodeError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _read_usage(raw: object) -> UsageMetadata | None:
+    if not isinstance(raw, dict):
+        return None
+    prompt, written = (
+        value if isinstance(value := raw.get(name), int) and value >= 0 else 0
+        for name in ("prompt_tokens", "completion_tokens")
+    )
+    return UsageMetadata(input_tokens=prompt, output_tokens=written, total_tokens=prompt + written)

@@ -1,0 +1,142 @@
+"""The Telegram channel: sends reply parts through python-telegram-bot's Bot as a plain API client."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Sequence
+from typing import Any
+
+import aiohttp
+from telegram import BotCommand, InputFile, LinkPreviewOptions, Message
+from telegram.constants import ChatAction, ParseMode
+from telegram.error import BadRequest, ChatMigrated, InvalidToken, TelegramError
+
+from channels.base import Pacing, Receipt, Split
+from channels.chunking import Limits, PartWords, split_reply
+from channels.telegram_errors import DOUBT_SECONDS, to_bot_error
+from channels.telegram_render import html, keyboard, printable, typed_choices
+from channels.telegram_request import BotEndpoint, make_bot
+from config.texts import Texts
+from domain.errors import SendInDoubt
+from domain.messages import Attachment, ChatKey, InboundMessage, Language, Reply
+from memory.records import OutboxPart
+
+SEND_SECONDS = 10.0
+FILE_SECONDS = 15.0
+COURTESY_SECONDS = 5.0
+COMMANDS = ("start", "aide", "nouveau")
+_NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
+# Telegram takes two-letter language codes only, so Zarma speakers see the French descriptions.
+_COMMAND_LANGUAGES = (None, Language.HAUSA, Language.ENGLISH)
+
+logger = logging.getLogger(__name__)
+
+
+class TelegramChannel:
+    """One Telegram bot as the pipeline sees it. The session stays the caller's to close."""
+
+    name = "telegram"
+    pacing = Pacing(global_rate=25.0, global_burst=25.0, chat_rate=1.0, chat_burst=3.0)
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        endpoint: BotEndpoint,
+        words: PartWords,
+        *,
+        limits: Limits = Limits(),  # noqa: B008  # frozen
+    ) -> None:
+        self.account = endpoint.account
+        self._bot = make_bot(session, endpoint)
+        self._words = words
+        self._limits = limits
+        self._answered: deque[str] = deque(maxlen=256)
+
+    def split(self, reply: Reply) -> Split:
+        """Cut a reply into at most three messages."""
+        return split_reply(reply, self._limits, self._words)
+
+    async def send(self, part: OutboxPart) -> Receipt:
+        """Send one part; see `Channel.send` for what is raised."""
+        try:
+            try:
+                message = await self._send(int(part.key.chat), part)
+            except ChatMigrated as moved:  # refused for the old id, so surely not sent yet
+                message = await self._send(moved.new_chat_id, part)
+            return Receipt(str(message.message_id))
+        except TelegramError as error:
+            raise to_bot_error(error) from error
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            # Telegram said yes in a shape the library cannot read.
+            raise SendInDoubt(f"unreadable answer: {type(error).__name__}", seconds=DOUBT_SECONDS) from error
+
+    async def _send(self, chat: int, part: OutboxPart) -> Message:
+        reply = part.reply
+        text = printable(typed_choices(reply) if part.plain else reply.text)
+        shown = text if part.plain else html(text)
+        style: dict[str, Any] = {}
+        if not part.plain:
+            style = {"parse_mode": ParseMode.HTML, "reply_markup": keyboard(reply)}
+        if reply.attachment is not None:
+            return await self._send_file(chat, reply.attachment, shown, style)
+        return await self._bot.send_message(
+            chat, shown, link_preview_options=_NO_PREVIEW, read_timeout=SEND_SECONDS, **style
+        )
+
+    async def _send_file(self, chat: int, file: Attachment, caption: str, style: dict[str, Any]) -> Message:
+        upload = InputFile(file.data, filename=file.name)
+        style |= {"caption": caption or None, "read_timeout": FILE_SECONDS}
+        if file.media_type == "image/png":
+            return await self._bot.send_photo(chat, upload, **style)
+        return await self._bot.send_document(chat, upload, **style)
+
+    async def show_typing(self, key: ChatKey, message: InboundMessage) -> None:
+        """Show "typing" for about five seconds, and take the spinner off a tapped button."""
+        calls: list[Awaitable[object]] = [
+            self._bot.send_chat_action(int(key.chat), ChatAction.TYPING, read_timeout=COURTESY_SECONDS)
+        ]
+        callback = str(message.payload.get("callback_id") or "")
+        if callback and callback not in self._answered:
+            self._answered.append(callback)
+            calls.append(self._bot.answer_callback_query(callback, read_timeout=COURTESY_SECONDS))
+        await asyncio.gather(*(_courtesy(call) for call in calls))
+
+    async def leave(self, key: ChatKey) -> None:
+        """Leave a group or channel; best effort, never raises."""
+        await _courtesy(self._bot.leave_chat(int(key.chat), read_timeout=COURTESY_SECONDS))
+
+    async def register_commands(
+        self, texts: Texts, names: Sequence[str] = COMMANDS, *, retry_seconds: float = 5.0
+    ) -> None:
+        """Tell Telegram the commands it offers in its menu; tries until it is done or the token is refused.
+
+        Descriptions are `telegram.command_<name>` in `data/texts/telegram.toml`.
+        """
+        for language in _COMMAND_LANGUAGES:
+            commands = [
+                BotCommand(name, texts.get(f"telegram.command_{name}", language or Language.FRENCH))
+                for name in names
+            ]
+            pause = retry_seconds
+            while not await self._set_commands(commands, language):
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, 300.0)
+
+    async def _set_commands(self, commands: Sequence[BotCommand], language: Language | None) -> bool:
+        """Try once. True: done, or hopeless."""
+        try:
+            await self._bot.set_my_commands(commands, language_code=language.value if language else None)
+        except TelegramError as error:
+            logger.warning("commands not registered: %s", error.message, extra={"action": "commands"})
+            return isinstance(error, InvalidToken | BadRequest)
+        return True
+
+
+async def _courtesy(call: Awaitable[object]) -> None:
+    """Await a call whose failure must disturb nobody."""
+    try:
+        await call
+    except Exception as error:  # noqa: BLE001  # typing and spinners never fail a turn
+        logger.debug("courtesy call failed: %s", type(error).__name__, extra={"action": "courtesy"})

@@ -1,0 +1,260 @@
+"""One SQLite file, one connection, one thread: reads hop into it, writes share transactions.
+
+Writers hand in units of work, plain functions on the sqlite3 connection. While one transaction is being synced,
+the units that arrive wait and become the next one: the batch grows with the load and nobody is delayed on
+purpose. A savepoint around each unit lets it fail alone; one COMMIT, thus one fsync, serves them all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Generic, TypeVar
+
+import aiosqlite
+
+from domain.errors import StoreCorrupt, StoreUnavailable
+from memory.reserve import Reserve
+
+T = TypeVar("T")
+Work = Callable[[sqlite3.Connection], T]
+
+logger = logging.getLogger(__name__)
+
+MAX_BATCH = 256  # bounds how long one transaction keeps reads waiting
+MAX_WAITING = 20_000
+RETRY_RESERVE = 1.0  # seconds between attempts to leave the shortage of disk space
+
+# After these SQLite rolls back, or may have rolled back, the whole transaction; the file itself is sound.
+_PASSING = frozenset(
+    {
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_INTERRUPT,
+    }
+)
+_DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+
+
+class Connection(aiosqlite.Connection):
+    """aiosqlite with one more verb: run a function on the raw connection, in one hop.
+
+    aiosqlite's public verbs hop once per statement, which costs more than the statement. A subclass may use
+    the protected `_execute`, the way all of aiosqlite's own verbs reach their thread.
+    """
+
+    async def run(self, work: Work[T]) -> T:
+        """Call `work` in the connection's thread."""
+        result: T = await self._execute(work, self._conn)  # type: ignore[no-untyped-call]
+        return result
+
+
+@dataclass(slots=True, eq=False)
+class _Unit(Generic[T]):
+    work: Work[T]
+    committed: Callable[[T], None] | None
+    vital: bool
+    future: asyncio.Future[T]
+
+    def succeed(self, value: T) -> None:
+        if self.committed is not None:
+            self.committed(value)
+        if not self.future.done():
+            self.future.set_result(value)
+
+    def fail(self, error: BaseException) -> None:
+        if not self.future.done():
+            self.future.set_exception(error)
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    value: Any = None
+    error: Exception | None = None
+
+
+class Database:
+    """The one way to the file. Start with `start()`, end with `close()`."""
+
+    def __init__(
+        self, connection: Connection, reserve: Reserve, *, on_trouble: Callable[[str], None] = logger.error
+    ) -> None:
+        self._connection = connection
+        self._reserve = reserve
+        self._on_trouble = on_trouble
+        self._waiting: deque[_Unit[Any]] = deque()
+        self._wake = asyncio.Event()
+        self._closing = False
+        self._writer: asyncio.Task[None] | None = None
+        self._next_reserve = 0.0
+        self.writable = True
+        self.short_of_space = False
+
+    def start(self) -> None:
+        """Start the writer."""
+        self._writer = asyncio.create_task(self._write_forever(), name="store writer")
+
+    async def close(self) -> None:
+        """Finish what waits, then close the file."""
+        self._closing = True
+        self._wake.set()
+        try:
+            if self._writer is not None:
+                await self._writer
+        finally:
+            await self._connection.close()
+
+    async def read(self, work: Work[T]) -> T:
+        """Run a query between transactions. Raises StoreUnavailable, or StoreCorrupt for a damaged page."""
+        try:
+            return await self._connection.run(work)
+        except sqlite3.Error as error:
+            raise self._translated(error) from error
+        except ValueError as error:
+            raise StoreUnavailable("the database is closed") from error
+
+    async def write(
+        self, work: Work[T], *, committed: Callable[[T], None] | None = None, vital: bool = False
+    ) -> T:
+        """Run `work` in the next transaction; returns once it is synced.
+
+        `committed` runs on the loop right after the commit, in commit order, even when the caller was
+        cancelled: what memory mirrors of the disk is changed there. Vital work goes on while the disk is
+        full. Raises StoreUnavailable when nothing could be written, else what `work` raised.
+        """
+        self._check_open(vital)
+        unit = _Unit(work, committed, vital, asyncio.get_running_loop().create_future())
+        self._waiting.append(unit)
+        self._wake.set()
+        return await unit.future
+
+    async def exclusively(self, work: Work[T]) -> T:
+        """Run `work` between transactions, in autocommit: checkpoints, VACUUM, backups."""
+        return await self.read(work)
+
+    def _check_open(self, vital: bool) -> None:
+        if self._closing:
+            raise StoreUnavailable("the database is closing")
+        if len(self._waiting) >= MAX_WAITING:
+            raise StoreUnavailable("too many writes are waiting")
+        if self.short_of_space and not vital and time.monotonic() < self._next_reserve:
+            raise StoreUnavailable("the disk is full")
+
+    async def _write_forever(self) -> None:
+        while not (self._closing and not self._waiting):
+            await self._wake.wait()
+            self._wake.clear()
+            while self._waiting:
+                await self._write_batch(self._next_batch())
+
+    def _next_batch(self) -> list[_Unit[Any]]:
+        count = min(len(self._waiting), MAX_BATCH)
+        batch = (self._waiting.popleft() for _ in range(count))
+        return [unit for unit in batch if not unit.future.done()]  # done: its caller was cancelled
+
+    async def _write_batch(self, batch: list[_Unit[Any]]) -> None:
+        try:
+            if self.short_of_space:
+                batch = await self._refuse_while_short(batch)
+            await self._run(batch)
+        except sqlite3.Error as error:
+            await self._recover(batch, error)
+        except Exception as error:
+            logger.exception("a batch of writes failed", extra={"action": "store.write"})
+            _fail_all(batch, error)
+
+    async def _run(self, batch: list[_Unit[Any]]) -> None:
+        if not batch:
+            return
+        works = [unit.work for unit in batch]
+        outcomes = await self._connection.run(partial(_run_transaction, works=works))
+        self.writable = True
+        for unit, outcome in zip(batch, outcomes, strict=True):
+            if outcome.error is None:
+                unit.succeed(outcome.value)
+            else:
+                unit.fail(self._translated(outcome.error))
+
+    async def _recover(self, batch: list[_Unit[Any]], error: sqlite3.Error) -> None:
+        self.writable = False
+        failure = self._translated(error)
+        if _code(error) != sqlite3.SQLITE_FULL or self.short_of_space:
+            return _fail_all(batch, failure)
+        self.short_of_space = True
+        self._next_reserve = time.monotonic() + RETRY_RESERVE
+        await asyncio.to_thread(self._reserve.free)
+        self._on_trouble("the disk is full: new messages are refused, replies still go out")
+        _fail_all([unit for unit in batch if not unit.vital], failure)
+        vital = [unit for unit in batch if unit.vital]
+        try:
+            await self._run(vital)
+        except sqlite3.Error as again:
+            _fail_all(vital, self._translated(again))
+        return None
+
+    async def _refuse_while_short(self, batch: list[_Unit[Any]]) -> list[_Unit[Any]]:
+        if time.monotonic() >= self._next_reserve:
+            self._next_reserve = time.monotonic() + RETRY_RESERVE
+            self.short_of_space = not await asyncio.to_thread(self._reserve.restore)
+            if not self.short_of_space:
+                logger.warning("disk space is back", extra={"action": "store.space"})
+                return batch
+        _fail_all([unit for unit in batch if not unit.vital], StoreUnavailable("the disk is full"))
+        return [unit for unit in batch if unit.vital]
+
+    def _translated(self, error: Exception) -> Exception:
+        if not isinstance(error, sqlite3.Error):
+            return error
+        if _code(error) in _DAMAGE:
+            self._on_trouble(f"the database file is damaged: {error}; a restart salvages what can be read")
+            return StoreCorrupt(str(error))
+        if _code(error) in _PASSING:
+            return StoreUnavailable(str(error))
+        return error
+
+
+def _run_transaction(connection: sqlite3.Connection, works: Sequence[Work[Any]]) -> list[_Outcome]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        outcomes = [_run_unit(connection, work) for work in works]
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    return outcomes
+
+
+def _run_unit(connection: sqlite3.Connection, work: Work[Any]) -> _Outcome:
+    connection.execute("SAVEPOINT unit")
+    try:
+        value = work(connection)
+    except Exception as error:  # noqa: BLE001 - handed to the one who asked; the others' work stands
+        if _code(error) in _PASSING or not connection.in_transaction:
+            raise
+        connection.execute("ROLLBACK TO unit")
+        connection.execute("RELEASE unit")
+        return _Outcome(error=error)
+    connection.execute("RELEASE unit")
+    return _Outcome(value)
+
+
+def _code(error: Exception) -> int:
+    """SQLite's primary result code of an error, 0 for others."""
+    return int(getattr(error, "sqlite_errorcode", 0) or 0) & 0xFF
+
+
+def _fail_all(batch: Sequence[_Unit[Any]], error: BaseException) -> None:
+    for unit in batch:
+        unit.fail(error)

@@ -1,0 +1,92 @@
+"""From what people type to comparable tokens: letters, spacing, glued units, spelling by ear.
+
+Pure functions on text. What a word means is the lexicon's business, what a number word is worth that of
+`rag.numbers`.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import lru_cache
+
+_LETTERS = str.maketrans(
+    {"ɗ": "d", "ɓ": "b", "ƙ": "k", "ƴ": "y", "ŋ": "n", "œ": "oe", "æ": "ae", "ß": "ss", "’": "'", "‘": "'"}
+    | {"ʼ": "'", "`": "'", "´": "'", "ɲ": "ny"}
+)
+_ELONGATION = re.compile(r"([^\W\d_])\1{2,}")
+_CODE = re.compile(r"(?<![\w*#])[*#]\s?\d+(?:\s?\*\s?\d+)*\s?#")
+_THOUSANDS = re.compile(r"(?<![\d.,])(\d{1,3})((?:[ .,]\d{3})+)(?![\d])")
+_ALWAYS = re.compile(r"\b24\s?h?\s?(?:/|sur)\s?24\b|\b7\s?j?\s?(?:/|sur)\s?7\b")
+_ELISION = re.compile(r"\b(j|l|d|c|s|n|m|t|qu|jusqu)'(?=\w)")
+_JOINED = re.compile(r"(?<=\w)'(?=\w)")
+_KILO = re.compile(r"(?<![\w.,])(\d{1,3})\s?k\b")
+_TOKEN = re.compile(r"code\d+code|\d+(?:[.,]\d+)?|%|[^\W\d_]+")
+_MAIL = re.compile(r"\S+@\S+|https?://\S+|www\.\S+")
+
+
+@lru_cache(maxsize=8192)
+def fold(text: str) -> str:
+    """Lower case, without accents or special letters, with plain apostrophes, digits and spaces."""
+    plain = unicodedata.normalize("NFKC", text).lower().translate(_LETTERS)
+    decomposed = unicodedata.normalize("NFD", plain)
+    bare = "".join(c for c in decomposed if unicodedata.category(c) != "Mn")
+    return " ".join(bare.split())
+
+
+def find_codes(text: str) -> tuple[str, ...]:
+    """The USSD codes quoted in a text, without inner spaces, in order."""
+    return tuple(re.sub(r"\s", "", m) for m in _CODE.findall(fold(text)))
+
+
+def tokenise(text: str) -> list[str]:
+    """Folded words and numbers ("1.2", "10000"); codes, addresses and punctuation are left out.
+
+    >>> tokenise("J'ai 10 000F, 125mega svp !!!")
+    ['j', 'ai', '10000', 'f', '125', 'mega', 'svp']
+    """
+    folded = fold(text)
+    folded = _CODE.sub(" ", _MAIL.sub(" ", folded))
+    folded = _ALWAYS.sub(" toujours ", folded)
+    folded = _ELONGATION.sub(r"\1", folded)
+    folded = _THOUSANDS.sub(lambda m: m[1] + re.sub(r"\D", "", m[2]), folded)
+    folded = _KILO.sub(r"\g<1>000 ", folded)
+    folded = _ELISION.sub(r"\1 ", folded)
+    folded = _JOINED.sub("", folded)
+    return [t.replace(",", ".") if t[0].isdigit() else t for t in _TOKEN.findall(folded)]
+
+
+_SOUNDS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
+    (re.compile(pattern), sound)
+    for pattern, sound in (
+        (r"ph", "f"),
+        (r"eaux?|aux?", "o"),
+        (r"oeu|eu", "e"),
+        (r"ill", "iy"),
+        (r"qu|ck|q", "k"),
+        (r"sch|sh", "ch"),
+        (r"c(?=[eiy])", "s"),
+        (r"c(?!h)", "k"),
+        (r"ge(?=[ao])|j", "j"),
+        (r"g(?=[eiy])", "j"),
+        (r"gu(?=[eiy])", "g"),
+        (r"tion", "sion"),
+        (r"(?:e|a|i)[nm](?=[^aeiouynm]|$)", "an"),
+        (r"ai|ei|ay|ey", "e"),
+        (r"(?:er|ez|es|et|ent|e|s|t|d|x|p)$", ""),
+        (r"(?:er|ez|es|et|e|s|t|d|x|p)$", ""),
+        (r"y", "i"),
+        (r"z", "s"),
+        (r"h", ""),
+        (r"(.)\1+", r"\1"),
+    )
+)
+
+
+@lru_cache(maxsize=16384)
+def sound(word: str) -> str:
+    """A rough French sound key: words written by ear share it ("telefon" and "téléphone")."""
+    key = word.replace("ch", "C")
+    for pattern, replacement in _SOUNDS:
+        key = pattern.sub(replacement, key)
+    return key

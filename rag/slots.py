@@ -1,0 +1,94 @@
+"""What a question asks of an offer, as typed slots; a follow-up inherits what it does not say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+
+class Bound(StrEnum):
+    """How a figure is meant."""
+
+    EXACT = "exact"
+    AT_MOST = "at_most"
+    AT_LEAST = "at_least"
+
+
+@dataclass(frozen=True, slots=True)
+class Slots:
+    """FCFA, hours, MB, minutes. `services` holds "internet", "appel", "sms".
+
+    `terms` are the content words of the question, for follow-ups about a topic. `hints_*` come from what the
+    bot said before: they break ties and never exclude.
+    """
+
+    price: int | None = None
+    price_bound: Bound = Bound.EXACT
+    validity: int | None = None
+    data: int | None = None
+    data_bound: Bound = Bound.EXACT
+    minutes: int | None = None
+    minutes_bound: Bound = Bound.EXACT
+    services: frozenset[str] = frozenset()
+    unlimited: bool = False
+    night: bool = False
+    all_networks: bool = False
+    on_network: bool = False
+    cheapest: bool = False
+    biggest: bool = False
+    longest: bool = False
+    prices: tuple[int, ...] = ()  # every price named, for comparisons
+    loose: tuple[int, ...] = ()  # figures without a unit
+    codes: tuple[str, ...] = ()
+    offer_word: bool = False
+    terms: tuple[str, ...] = ()
+    hint_validity: int | None = None
+    hint_offers: tuple[str, ...] = ()
+
+    @property
+    def has_figures(self) -> bool:
+        """Whether a price, validity, volume or number of minutes is named."""
+        return not (self.price is None and self.validity is None and self.data is None and self.minutes is None)
+
+    @property
+    def is_about_offers(self) -> bool:
+        """Whether anything at all points at offers."""
+        return bool(
+            self.has_figures
+            or self.services
+            or self.unlimited
+            or self.night
+            or self.offer_word
+            or self.cheapest
+            or self.biggest
+        )
+
+    def inherit(self, previous: Slots) -> Slots:
+        """These slots, completed by those of the question before.
+
+        A new price, volume or number of minutes describes another offer, so the old ones of these three go.
+        """
+        new_offer = self.price is not None or self.data is not None or self.minutes is not None
+        new_service = bool(self.services) and self.services != previous.services
+        new_service = new_service or (self.unlimited and not previous.unlimited)
+        keep_content = not (new_offer or new_service or self.validity is not None or self.night)
+        keep_price = keep_content or (not new_offer and self.validity is None and new_service)
+        return replace(
+            self,
+            price=previous.price if keep_price and self.price is None else self.price,
+            price_bound=previous.price_bound if keep_price and self.price is None else self.price_bound,
+            validity=self.validity or previous.validity,
+            data=previous.data if keep_content and self.data is None else self.data,
+            data_bound=previous.data_bound if keep_content and self.data is None else self.data_bound,
+            minutes=previous.minutes if keep_content and self.minutes is None else self.minutes,
+            services=self.services or ((frozenset()) if self.unlimited else previous.services),
+            unlimited=self.unlimited or (previous.unlimited and not self.services),
+            night=self.night or (previous.night and self.validity is None),
+            all_networks=self.all_networks or (previous.all_networks and not self.on_network),
+            on_network=self.on_network or (previous.on_network and not self.all_networks),
+            cheapest=self.cheapest or (previous.cheapest and not self.biggest),
+            biggest=self.biggest or (previous.biggest and not self.cheapest),
+            offer_word=self.offer_word or previous.offer_word,
+            hint_validity=previous.hint_validity,
+            hint_offers=previous.hint_offers,
+        )
