@@ -5,10 +5,11 @@ INSTALLED := .venv/.installed
 INSTALLED_DEV := .venv/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check eval bench chaos lock clean
+.PHONY: help install run test check eval bench chaos lock clean
 
 help:
 	@echo "make run     installe puis démarre le bot (page de discussion sur http://127.0.0.1:8000/)"
+	@echo "make install installe seulement (pour un service)"
 	@echo "make test    installe puis lance tous les tests"
 	@echo "make check   format, lint, types, contrats d'import, tests unitaires et de contrat"
 	@echo "make eval    pose les questions de tests/eval et imprime le tableau des réponses justes"
@@ -30,6 +31,8 @@ $(INSTALLED_DEV): requirements-dev.lock pyproject.toml | $(BIN)/python
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
+
+install: $(INSTALLED)
 
 run: $(INSTALLED)
 	@exec $(BIN)/python -m bot run

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from prometheus_client import Gauge
 
+LONGEST_HOLD = 120.0  # seconds; a server that asks for more is asked again all the same
 
 class Breaker:
     """Opens after `threshold` failures in a row; after `pause` seconds one call probes.
@@ -28,6 +29,7 @@ class Breaker:
         self._clock = clock
         self._failures = 0
         self._opened_at: float | None = None
+        self._held_until = clock()
         self._probing = False
 
     @property
@@ -37,12 +39,18 @@ class Breaker:
 
     def acquire(self) -> bool:
         """Whether a call may go out now."""
+        if self._clock() < self._held_until:
+            return False
         if self._opened_at is None:
             return True
         if self._probing or self._clock() - self._opened_at < self._pause:
             return False
         self._probing = True
         return True
+
+    def hold(self, seconds: float) -> None:
+        """The server said when to come back: no call goes out before."""
+        self._held_until = max(self._held_until, self._clock() + min(seconds, LONGEST_HOLD))
 
     def succeeded(self) -> None:
         """The call was answered usefully."""

@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from bot.pacing import Buckets, Episodes
 from bot.sanitising import MAX_ID, clean_payload, clean_sender, clean_text
@@ -45,8 +46,8 @@ class IntakeLimits:
 class Intake:
     """Takes what channels received. `accept` is their `AcceptMessages`.
 
-    `mask` hides PINs, OTPs and vouchers before anything is stored and names what it found. While `shedding` is
-    set, subscribers are told to come back in some minutes; commands still pass, for the operators.
+    `mask` hides PINs, OTPs and vouchers before anything is stored and names what it found. While `shedding`
+    is set, subscribers are told to come back in some minutes; commands still pass, for the operators.
     """
 
     def __init__(
@@ -110,8 +111,10 @@ class Intake:
         return admitted, refused
 
     def _refusal(self, message: InboundMessage, taken: int, now: float, ticks: float) -> str:
-        """Why a message is not stored, "" when it is. Tokens are spent on new messages only, after the commit:
-        a storm of duplicates must not use up the rate of the subscriber it copies.
+        """Why a message is not stored, "" when it is.
+
+        Tokens are spent on new messages only, after the commit: a storm of duplicates must not use up the
+        rate of the subscriber it copies.
         """
         if now - message.sent_at > MAX_AGE:
             return "stale"
@@ -146,7 +149,7 @@ class Intake:
             self._metrics.shield_hits.labels(kind=kind).inc()
         return masked, found
 
-    def _without_secrets(self, value: object, name: str = "") -> object:
+    def _without_secrets(self, value: Any, name: str = "") -> Any:
         if isinstance(value, dict):
             return {key: self._without_secrets(item, key) for key, item in value.items()}
         if isinstance(value, list):
@@ -179,7 +182,7 @@ class Intake:
         self._metrics.received.labels(channel=channel, outcome=outcome).inc()
 
     def _tell(self, key: ChatKey, text: str, ticks: float) -> None:
-        """One notice per episode, beside the acknowledgement: it may wait for the database, the platform not."""
+        """One notice per episode, beside the acknowledgement: it may wait for the disk, the platform not."""
         if not self._notices.begins((key, text), ticks):
             return
         task = asyncio.create_task(self._notify(key, text))
@@ -195,6 +198,8 @@ class Intake:
             await self._store.outbox.enqueue(key, [reply])
         except BotError as error:  # the notice is a courtesy; what it is about was decided already
             logger.warning("notice not queued: %s", error, extra={"action": "notice_lost"})
+        except Exception:  # nobody awaits this task, and intake must go on
+            logger.exception("notice crashed", extra={"action": "notice_lost"})
 
 
 def _length_flags(length: int, limit: int) -> tuple[str, ...]:

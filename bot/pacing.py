@@ -12,7 +12,7 @@ MAX_KEYS = 20_000
 
 
 class TokenBucket:
-    """Grants `rate` tokens a second and up to `burst` at once. Spending ahead reserves a place in the queue."""
+    """Grants `rate` tokens a second, up to `burst` at once. Spending ahead reserves a place in the queue."""
 
     __slots__ = ("burst", "rate", "tokens", "updated")
 
@@ -26,6 +26,11 @@ class TokenBucket:
         """Seconds until one more token is there; 0.0 when it is."""
         self._refill(now)
         return max(0.0, (1.0 - self.tokens) / self.rate)
+
+    def available(self, now: float) -> int:
+        """How many whole tokens are there."""
+        self._refill(now)
+        return max(0, int(self.tokens))
 
     def spend(self, now: float, count: float = 1.0) -> None:
         """Take tokens, into debt if need be: the debt is how a queue forms in order."""

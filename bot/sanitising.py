@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping, Sequence
+from itertools import islice
+from math import isfinite
 from typing import Any
 
 from domain.messages import Sender
@@ -18,7 +20,9 @@ _INT64 = 2**63
 _FIRST_MARK = "\u0300"
 _KEPT = frozenset("\n\t")
 _DROPPED = frozenset({"Cc", "Cf", "Co", "Cn"})  # control, bidi and zero-width, private use, unassigned
-_BREAKS = str.maketrans({"\r": "\n", "\u2028": "\n", "\u2029": "\n", "\x0b": "\n", "\x0c": "\n", "\x85": "\n"})
+_BREAKS = str.maketrans(
+    {"\r": "\n", "\u2028": "\n", "\u2029": "\n", "\x0b": "\n", "\x0c": "\n", "\x85": "\n"}
+)
 
 
 def clean_text(text: str, limit: int) -> str:
@@ -42,23 +46,24 @@ def clean_sender(sender: Sender) -> Sender:
 
 
 def clean_payload(value: Any, depth: int = 0) -> Any:
-    """JSON-able extras with clean strings, 64-bit integers and bounded size; what fits nowhere becomes None."""
+    """JSON-able extras: clean strings, 64-bit integers, bounded size; what fits nowhere becomes None."""
     if isinstance(value, str):
         return clean_text(value, MAX_PAYLOAD_TEXT)
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, int):
-        return value if -_INT64 <= value < _INT64 else None
-    if isinstance(value, float):
-        return value if value - value == 0 else None  # infinities and NaN are no JSON
-    if depth >= _MAX_DEPTH:
+    if isinstance(value, bool | int | float):
+        return value if _fits(value) else None
+    if depth >= _MAX_DEPTH or isinstance(value, bytes | bytearray):
         return None
     if isinstance(value, Mapping):
-        pairs = list(value.items())[:_MAX_ITEMS]
+        pairs = islice(value.items(), _MAX_ITEMS)
         return {clean_text(str(name), MAX_ID): clean_payload(item, depth + 1) for name, item in pairs}
-    if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray):
+    if isinstance(value, Sequence):
         return [clean_payload(item, depth + 1) for item in value[:_MAX_ITEMS]]
     return None
+
+
+def _fits(number: float) -> bool:
+    """Whether it is a JSON number every reader takes: no infinity, no NaN, no integer beyond 64 bits."""
+    return -_INT64 <= number < _INT64 if isinstance(number, int) else isfinite(number)
 
 
 def _paired(text: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 import aiohttp
 from telegram import BotCommand, InputFile, LinkPreviewOptions, Message
-from telegram.constants import ChatAction, ParseMode
+from telegram.constants import ChatAction, ChatType, ParseMode
 from telegram.error import BadRequest, ChatMigrated, InvalidToken, TelegramError
 
 from channels.base import Pacing, Receipt, Split
@@ -19,14 +19,13 @@ from channels.telegram_errors import DOUBT_SECONDS, to_bot_error
 from channels.telegram_render import html, keyboard, printable, typed_choices
 from channels.telegram_request import BotEndpoint, make_bot
 from config.texts import Texts
-from domain.errors import SendInDoubt
+from domain.errors import SendInDoubt, SendRefused
 from domain.messages import Attachment, ChatKey, InboundMessage, Language, Reply
 from memory.records import OutboxPart
 
 SEND_SECONDS = 10.0
 FILE_SECONDS = 15.0
 COURTESY_SECONDS = 5.0
-COMMANDS = ("start", "aide", "nouveau")
 _NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
 # Telegram takes two-letter language codes only, so Zarma speakers see the French descriptions.
 _COMMAND_LANGUAGES = (None, Language.HAUSA, Language.ENGLISH)
@@ -35,7 +34,10 @@ logger = logging.getLogger(__name__)
 
 
 class TelegramChannel:
-    """One Telegram bot as the pipeline sees it. The session stays the caller's to close."""
+    """One Telegram bot as the pipeline sees it. The session stays the caller's to close.
+
+    `farewell` is what a group reads before the bot leaves it; "" leaves without a word.
+    """
 
     name = "telegram"
     pacing = Pacing(global_rate=25.0, global_burst=25.0, chat_rate=1.0, chat_burst=3.0)
@@ -47,12 +49,17 @@ class TelegramChannel:
         words: PartWords,
         *,
         limits: Limits = Limits(),  # noqa: B008  # frozen
+        farewell: str = "",
+        send_seconds: float = SEND_SECONDS,
     ) -> None:
         self.account = endpoint.account
         self._bot = make_bot(session, endpoint)
         self._words = words
         self._limits = limits
+        self._farewell = farewell
+        self._send_seconds = send_seconds
         self._answered: deque[str] = deque(maxlen=256)
+        self._left: deque[str] = deque(maxlen=256)
 
     def split(self, reply: Reply) -> Split:
         """Cut a reply into at most three messages."""
@@ -60,9 +67,10 @@ class TelegramChannel:
 
     async def send(self, part: OutboxPart) -> Receipt:
         """Send one part; see `Channel.send` for what is raised."""
+        chat = _number(part.key)
         try:
             try:
-                message = await self._send(int(part.key.chat), part)
+                message = await self._send(chat, part)
             except ChatMigrated as moved:  # refused for the old id, so surely not sent yet
                 message = await self._send(moved.new_chat_id, part)
             return Receipt(str(message.message_id))
@@ -82,7 +90,7 @@ class TelegramChannel:
         if reply.attachment is not None:
             return await self._send_file(chat, reply.attachment, shown, style)
         return await self._bot.send_message(
-            chat, shown, link_preview_options=_NO_PREVIEW, read_timeout=SEND_SECONDS, **style
+            chat, shown, link_preview_options=_NO_PREVIEW, read_timeout=self._send_seconds, **style
         )
 
     async def _send_file(self, chat: int, file: Attachment, caption: str, style: dict[str, Any]) -> Message:
@@ -95,7 +103,7 @@ class TelegramChannel:
     async def show_typing(self, key: ChatKey, message: InboundMessage) -> None:
         """Show "typing" for about five seconds, and take the spinner off a tapped button."""
         calls: list[Awaitable[object]] = [
-            self._bot.send_chat_action(int(key.chat), ChatAction.TYPING, read_timeout=COURTESY_SECONDS)
+            self._bot.send_chat_action(key.chat, ChatAction.TYPING, read_timeout=COURTESY_SECONDS)
         ]
         callback = str(message.payload.get("callback_id") or "")
         if callback and callback not in self._answered:
@@ -104,11 +112,19 @@ class TelegramChannel:
         await asyncio.gather(*(_courtesy(call) for call in calls))
 
     async def leave(self, key: ChatKey) -> None:
-        """Leave a group or channel; best effort, never raises."""
-        await _courtesy(self._bot.leave_chat(int(key.chat), read_timeout=COURTESY_SECONDS))
+        """Leave a group or channel, with one word to a group; best effort, never raises."""
+        if self._farewell and key.chat not in self._left:
+            self._left.append(key.chat)
+            await _courtesy(self._say_farewell(key.chat))
+        await _courtesy(self._bot.leave_chat(key.chat, read_timeout=COURTESY_SECONDS))
+
+    async def _say_farewell(self, chat: str) -> None:
+        found = await self._bot.get_chat(chat, read_timeout=COURTESY_SECONDS)
+        if found.type in {ChatType.GROUP, ChatType.SUPERGROUP}:
+            await self._bot.send_message(chat, self._farewell, read_timeout=COURTESY_SECONDS)
 
     async def register_commands(
-        self, texts: Texts, names: Sequence[str] = COMMANDS, *, retry_seconds: float = 5.0
+        self, texts: Texts, names: Sequence[str], *, retry_seconds: float = 5.0
     ) -> None:
         """Tell Telegram the commands it offers in its menu; tries until it is done or the token is refused.
 
@@ -132,6 +148,14 @@ class TelegramChannel:
             logger.warning("commands not registered: %s", error.message, extra={"action": "commands"})
             return isinstance(error, InvalidToken | BadRequest)
         return True
+
+
+def _number(key: ChatKey) -> int:
+    """The chat as Telegram numbers it; a key of another shape was never one of its chats."""
+    try:
+        return int(key.chat)
+    except ValueError:
+        raise SendRefused("not a Telegram chat") from None
 
 
 async def _courtesy(call: Awaitable[object]) -> None:

@@ -2,34 +2,30 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import orjson
 from aiohttp import web
 
 from channels.routing import Access, Handler, Route, json_answer, problem
 from channels.web import ACCOUNT, NAME, UNSEEN, WebChannel, part_json
+from channels.web_events import tell
 from channels.web_limits import AddressLimit
 from channels.web_page import page_routes
 from channels.web_parse import POST_SCHEMA, parse_message, read_object
-from channels.web_streams import Stream
 from channels.web_tokens import ChatTokens
 from config.settings import ROOT
 from config.texts import Texts
 from domain.errors import BadInput, Overloaded, StoreUnavailable
-from domain.messages import AcceptMessages, ChatKey
-from memory.records import OutboxPart
+from domain.messages import AcceptMessages, ChatKey, InboundMessage
 
 COOKIE = "chat"
 COOKIE_PATH = "/api/chat"
 COOKIE_SECONDS = 30 * 86_400
 HEARTBEAT_SECONDS = 15.0
-WRITE_SECONDS = 20.0
 PAGE_FOLDER = ROOT / "web" / "chat"
 
 _SUMMARY_AFTER = {
@@ -79,17 +75,7 @@ class WebChatEndpoints:
         if wait := self._starts.take(request.remote or ""):
             return self._problem(429, "too_many_starts", wait)
         token = self._tokens.issue()
-        answer = json_answer({"token": token}, 201)
-        answer.set_cookie(
-            COOKIE,
-            token,
-            path=COOKIE_PATH,
-            max_age=COOKIE_SECONDS,
-            httponly=True,
-            samesite="Strict",
-            secure=request.secure,
-        )
-        return answer
+        return _with_cookie(request, json_answer({"token": token}, 201), token)
 
     async def post(self, request: web.Request) -> web.StreamResponse:
         """One message: 202 once it is on disk."""
@@ -98,19 +84,23 @@ class WebChatEndpoints:
             return self._problem(401, "no_chat")
         if _from_elsewhere(request) or request.content_type != "application/json":
             return self._problem(403, "foreign")
-        now = self._clock()
         try:
-            message = parse_message(read_object(await request.read()), key, now=now)
-            accepted = await self._accept((message,))
+            message = parse_message(read_object(await request.read()), key, now=self._clock())
         except BadInput as error:
             return self._problem(400, str(error))
+        return await self._store(message)
+
+    async def _store(self, message: InboundMessage) -> web.StreamResponse:
+        try:
+            accepted = await self._accept((message,))
         except Overloaded as error:
             return self._problem(503, "busy", error.seconds)
         except StoreUnavailable:
             return self._problem(503, "busy", 5.0)
         if accepted.refused:
             return self._problem(429, "too_fast", 5.0)
-        return json_answer({"id": message.external_id.partition(":")[2], "at": now}, 202)
+        taken = {"id": message.external_id.partition(":")[2], "at": message.received_at}
+        return json_answer(taken, 202)
 
     async def history(self, request: web.Request) -> web.StreamResponse:
         """The talk so far; with `after`, only what the bot said since that part."""
@@ -119,7 +109,10 @@ class WebChatEndpoints:
             return self._problem(401, "no_chat")
         after = request.query.get("after")
         if after is None:
-            return json_answer(await self._channel.history(key))
+            answer = json_answer(await self._channel.history(key))
+            # A page that is opened again keeps its chat for another month.
+            token = request.cookies.get(COOKIE)
+            return _with_cookie(request, answer, token) if token and self._tokens.chat(token) else answer
         if (last := _part_id(after)) is None:
             return self._problem(400, "unreadable")
         parts = await self._channel.after(key, last)
@@ -158,29 +151,12 @@ class WebChatEndpoints:
         )
         try:
             await response.prepare(request)
-            await _write(response, b"retry: 3000\n\n")
-            await self._listen(stream, response, last)
+            await tell(stream, response, self._channel.after, last=last, heartbeat=self._heartbeat)
         except (ConnectionError, TimeoutError, StoreUnavailable):
             pass  # the page reconnects and names the last part it has seen
         finally:
             self._channel.streams.leave(stream)
         return response
-
-    async def _listen(self, stream: Stream, response: web.StreamResponse, last: int) -> None:
-        while not stream.closed:
-            stream.event.clear()
-            while parts := await self._channel.after(stream.key, last):
-                last = parts[-1].id
-                await _write(response, b"".join(_event(part) for part in parts))
-                stream.typing = False
-            if stream.typing:
-                stream.typing = False
-                await _write(response, b"event: typing\ndata: {}\n\n")
-            try:
-                async with asyncio.timeout(self._heartbeat):
-                    await stream.event.wait()
-            except TimeoutError:
-                await _write(response, b":\n\n")
 
     def _key(self, request: web.Request) -> ChatKey | None:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
@@ -245,7 +221,7 @@ def chat_routes(endpoints: WebChatEndpoints, folder: Path = PAGE_FOLDER) -> tupl
             endpoints.events,
             "Écouter les réponses",
             {
-                200: "Events: message (its id is the part's), typing",
+                200: "Events: message (its id is the part's), typing, ping",
                 400: "Not a part number",
                 503: "Full",
                 **known,
@@ -273,6 +249,19 @@ def chat_routes(endpoints: WebChatEndpoints, folder: Path = PAGE_FOLDER) -> tupl
     )
 
 
+def _with_cookie(request: web.Request, answer: web.Response, token: str) -> web.Response:
+    answer.set_cookie(
+        COOKIE,
+        token,
+        path=COOKIE_PATH,
+        max_age=COOKIE_SECONDS,
+        httponly=True,
+        samesite="Strict",
+        secure=request.secure,
+    )
+    return answer
+
+
 def _from_elsewhere(request: web.Request) -> bool:
     """Whether a browser says that another site makes it send this."""
     return request.headers.get("Sec-Fetch-Site", "none") not in ("same-origin", "none")
@@ -280,14 +269,3 @@ def _from_elsewhere(request: web.Request) -> bool:
 
 def _part_id(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 16 else None
-
-
-def _event(part: OutboxPart) -> bytes:
-    if part.state in UNSEEN:
-        return b""
-    return b"id: %d\nevent: message\ndata: %b\n\n" % (part.id, orjson.dumps(part_json(part)))
-
-
-async def _write(response: web.StreamResponse, data: bytes) -> None:
-    async with asyncio.timeout(WRITE_SECONDS):
-        await response.write(data)

@@ -11,12 +11,13 @@ from domain.messages import ChatKey
 
 @dataclass(eq=False, slots=True)
 class Stream:
-    """One listener. `typing` asks for a typing event, `closed` ends it."""
+    """One listener. `typing` asks for a typing event, `closed` ends it, `crowded` because of newer ones."""
 
     key: ChatKey
     event: asyncio.Event = field(default_factory=asyncio.Event)
     typing: bool = False
     closed: bool = False
+    crowded: bool = False
 
     def close(self) -> None:
         """End this stream at its next turn."""
@@ -46,6 +47,7 @@ class Streams:
             return None
         if len(self._open[key]) >= self._per_chat:
             oldest = self._open[key][0]
+            oldest.crowded = True
             oldest.close()
             self.leave(oldest)
         stream = Stream(key)

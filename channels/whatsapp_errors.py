@@ -6,6 +6,7 @@ The HTTP status alone is not enough: a rate limit may come as 400 and a passing 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -59,6 +60,7 @@ _CODES: Mapping[Verdict, tuple[int, ...]] = {
     ),
 }
 VERDICTS: Mapping[int, Verdict] = {code: verdict for verdict, codes in _CODES.items() for code in codes}
+_NUMBER = re.compile(r"\d{8,}")  # a subscriber's, quoted by the platform; this text is logged and stored
 _UNKNOWN_OBJECT = (100, 33)  # code and subcode of a wrong phone number id: every send would fail
 
 
@@ -96,7 +98,7 @@ class GraphError:
             return VERDICTS[self.code]
         if self.status == 429:
             return Verdict.THROTTLED
-        if self.transient or self.status >= 500:
+        if self.transient or self.status >= 500 or self.status == 408:
             return Verdict.IN_DOUBT
         if self.code is None:
             return Verdict.NOT_SENT  # no word of the Graph API: a proxy or a captive portal answered
@@ -129,4 +131,4 @@ def raised(error: GraphError, *, wait: float, plain: bool) -> BotError:
 
 def _text(error: Mapping[str, Any]) -> str:
     details = mapping_of(error.get("error_data")).get("details")
-    return text_of(details, 200) or text_of(error.get("message"), 200)
+    return _NUMBER.sub("<number>", text_of(details, 200) or text_of(error.get("message"), 200))

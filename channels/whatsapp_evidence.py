@@ -6,6 +6,7 @@ that was replaced would settle parts of the new one that were never sent.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -13,6 +14,7 @@ from typing import Any, Protocol
 from channels.whatsapp_clean import integer_of, items_of, mapping_of, text_of
 from channels.whatsapp_errors import VERDICTS, Verdict
 from domain.errors import BadInput
+from memory.base import Notes
 from memory.records import SendState
 
 _ARRIVED = frozenset({"sent", "delivered", "read", "played"})
@@ -36,6 +38,15 @@ class Evidence:
     state: SendState
     platform_id: str
     error: str = ""
+
+
+async def database_stamp(notes: Notes) -> str:
+    """The mark of this database, made at its first start."""
+    stamp = await notes.get("whatsapp", "stamp")
+    if not isinstance(stamp, str) or not stamp:
+        stamp = secrets.token_hex(4)
+        await notes.put("whatsapp", {"stamp": stamp})
+    return stamp
 
 
 def callback_data(part_id: int, stamp: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 from channels.whatsapp_clean import integer_of, items_of, mapping_of, text_of
 from channels.whatsapp_content import Content, read_content
@@ -19,6 +19,8 @@ from domain.messages import ChatKey, InboundMessage, MessageKind
 
 logger = logging.getLogger(__name__)
 
+# What a number shared with the WhatsApp Business app tells about the app's own talks.
+_OF_THE_APP = frozenset({"history", "message_echoes", "smb_app_state_sync", "smb_message_echoes"})
 _CHANGES = frozenset({"user_changed_number", "user_changed_user_id", "customer_identity_changed"})
 
 
@@ -37,6 +39,12 @@ class Delivery:
     messages: list[InboundMessage] = field(default_factory=list)
     evidence: dict[Evidence, None] = field(default_factory=dict)  # in order, doubles removed
     set_aside: list[SetAside] = field(default_factory=list)
+    ignored: list[str] = field(default_factory=list)  # known not to be for us
+
+    @classmethod
+    def unreadable(cls, raw: bytes, error: str) -> Self:
+        """A webhook whose body is no JSON we can read."""
+        return cls(set_aside=[SetAside(raw, error)])
 
 
 def parse_webhook(body: object, account: str, *, now: float, stamp: str = "") -> Delivery:
@@ -69,10 +77,12 @@ class _Change:
     def read(self, change: object) -> None:
         value = mapping_of(mapping_of(change).get("value"))
         name = text_of(mapping_of(change).get("field"), 60)
+        if name in _OF_THE_APP:
+            return self.delivery.ignored.append("business_app")
         if name != "messages":
             return self._put_aside(change, f"field {name or 'missing'} is not handled")
         if text_of(mapping_of(value.get("metadata")).get("phone_number_id"), 60) != self.account:
-            return self._put_aside(change, "another phone number")
+            return self.delivery.ignored.append("other_number")
         messages, statuses = items_of(value.get("messages")), items_of(value.get("statuses"))
         if not messages and not statuses:
             return self._put_aside(change, _told(value) or "neither message nor status")
@@ -84,15 +94,16 @@ class _Change:
         return None
 
     def _message(self, raw: object, contacts: list[dict[str, Any]]) -> None:
+        if not isinstance(raw, dict):
+            return self._put_aside(raw, "a message that is no object")
         try:
-            if not isinstance(raw, dict):
-                raise BadInput("a message that is no object")
             self.delivery.messages.extend(self._read(raw, contacts))
         except BadInput as error:
             self._put_aside(raw, str(error))
-        except Exception:  # noqa: BLE001  # one bad item must not take its batch along, for seven days
+        except Exception:  # one bad item must not take its batch along, for seven days
             logger.exception("a message could not be read", extra={"action": "whatsapp.unreadable"})
             self._put_aside(raw, "unreadable")
+        return None
 
     def _status(self, raw: object) -> None:
         try:

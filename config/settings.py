@@ -132,7 +132,7 @@ class Settings(BaseSettings):
     def _level(cls, value: str) -> str:
         level = value.upper()
         if level not in {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"}:
-            raise ValueError("must be DEBUG, INFO, WARNING, ERROR or CRITICAL")
+            raise ValueError("doit être DEBUG, INFO, WARNING, ERROR ou CRITICAL")
         return level
 
     @field_validator("admin_chat_ids")
@@ -140,7 +140,9 @@ class Settings(BaseSettings):
     def _numeric(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for item in value:
             if not item.removeprefix("whatsapp:").replace("NE.", "").lstrip("+-").isdigit():
-                raise ValueError(f"{item!r} is not a numeric id (names can be taken by anybody)")
+                raise ValueError(
+                    f"« {item} » n'est pas un identifiant numérique (un nom peut être pris par n'importe qui)"
+                )
         return value
 
     @model_validator(mode="after")
@@ -153,15 +155,22 @@ class Settings(BaseSettings):
         }
         missing = [name for name, value in whatsapp.items() if not value]
         if missing and len(missing) < len(whatsapp):
-            raise ValueError(f"WhatsApp is half set: {', '.join(missing)} missing")
+            raise ValueError(f"WhatsApp n'est réglé qu'à moitié : il manque {', '.join(missing)}")
         if self.telegram_webhook_url and not self.telegram_bot_token:
-            raise ValueError("TELEGRAM_WEBHOOK_URL is set without TELEGRAM_BOT_TOKEN")
+            raise ValueError("TELEGRAM_WEBHOOK_URL est donné sans TELEGRAM_BOT_TOKEN")
         if self.telegram_webhook_url and not self.telegram_webhook_secret:
-            raise ValueError("TELEGRAM_WEBHOOK_URL needs TELEGRAM_WEBHOOK_SECRET")
+            raise ValueError("TELEGRAM_WEBHOOK_URL demande aussi TELEGRAM_WEBHOOK_SECRET")
         if self.http_host not in LOOPBACK and not self.http_token:
-            raise ValueError(f"HTTP_HOST={self.http_host} listens beyond this machine and needs HTTP_TOKEN")
+            raise ValueError(
+                f"HTTP_HOST={self.http_host} écoute au-delà de cette machine : HTTP_TOKEN est obligatoire"
+            )
         if self.memory_encryption_old_key and not self.memory_encryption_key:
-            raise ValueError("MEMORY_ENCRYPTION_OLD_KEY is set without MEMORY_ENCRYPTION_KEY")
+            raise ValueError("MEMORY_ENCRYPTION_OLD_KEY est donné sans MEMORY_ENCRYPTION_KEY")
+        if self.database_url:
+            raise ValueError(
+                "DATABASE_URL : PostgreSQL n'est pas pris en charge par cette version ; laissez-le vide, "
+                "la base est alors le fichier de MEMORY_DB_PATH"
+            )
         return self
 
     @property
@@ -187,6 +196,12 @@ class Settings(BaseSettings):
         except ValidationError as error:
             faults = [_fault(item["loc"], item["msg"]) for item in error.errors()]
             raise BadSettings("; ".join(faults)) from None  # the original quotes values, which may be secrets
+
+
+def secrets_of(settings: Settings) -> tuple[str, ...]:
+    """The value of every secret that is set: what logs must never show."""
+    values = (getattr(settings, name) for name in Settings.model_fields)
+    return tuple(value.get_secret_value() for value in values if isinstance(value, SecretStr))
 
 
 def harden_libraries() -> None:

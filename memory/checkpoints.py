@@ -7,7 +7,7 @@ inside a turn's transaction; the rest serves the complete saver interface.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from memory.database import Database
@@ -130,17 +130,18 @@ class Checkpoints:
 
         await self._database.write(work)
 
-    async def copy_thread(self, source: str, target: str) -> None:
-        """Copy every checkpoint and write of a thread under another name."""
+    async def copy_thread(
+        self, source: str, target: str, *, rebind: Callable[[str, bytes], bytes] | None = None
+    ) -> None:
+        """Copy every checkpoint and write of a thread under another name.
+
+        `rebind` turns a blob of the source, by its type tag, into one that the target can read.
+        """
+        names = (source, target, rebind or _unchanged)
 
         def work(connection: sqlite3.Connection) -> None:
-            for table, columns in (("checkpoints", _COLUMNS), ("checkpoint_writes", _WRITE_COLUMNS)):
-                rest = columns.removeprefix("thread_id, ")
-                connection.execute(
-                    f"INSERT OR REPLACE INTO {table} ({columns}) SELECT ?, {rest} FROM {table}"
-                    " WHERE thread_id = ?",
-                    (target, source),
-                )
+            _copy_rows(connection, "checkpoints", _COLUMNS, "checkpoint", *names)
+            _copy_rows(connection, "checkpoint_writes", _WRITE_COLUMNS, "value", *names)
 
         await self._database.write(work)
 
@@ -203,6 +204,29 @@ def _upsert(connection: sqlite3.Connection, checkpoint: CheckpointWrite) -> None
             checkpoint.metadata,
         ),
     )
+
+
+def _unchanged(kind: str, blob: bytes) -> bytes:
+    return blob
+
+
+def _copy_rows(
+    connection: sqlite3.Connection,
+    table: str,
+    columns: str,
+    blob_column: str,
+    source: str,
+    target: str,
+    rebind: Callable[[str, bytes], bytes],
+) -> None:
+    names = columns.split(", ")
+    kind_at, blob_at = names.index("type"), names.index(blob_column)
+    marks = ", ".join("?" * len(names))
+    rows = connection.execute(f"SELECT {columns} FROM {table} WHERE thread_id = ?", (source,)).fetchall()
+    for row in rows:
+        copied = [target, *row[1:]]
+        copied[blob_at] = rebind(row[kind_at], row[blob_at])
+        connection.execute(f"INSERT OR REPLACE INTO {table} ({columns}) VALUES ({marks})", copied)
 
 
 def _delete_one(connection: sqlite3.Connection, named: tuple[str, str, str]) -> None:

@@ -70,7 +70,9 @@ def _answer_fields(message: AIMessage) -> list[Any]:
 
 def _revive(fields: list[Any]) -> BaseMessage:
     # The classes' own constructors: they validate, and are seven times faster than model_construct.
-    kind, content, message_id, name, *extra = [*fields, *[None] * (8 - len(fields))]
+    padded = fields + [None] * (8 - len(fields))
+    kind, content, message_id, name = padded[:4]
+    extra = padded[4:]
     if kind == _HUMAN:
         return HumanMessage(content=content, id=message_id, name=name)
     if kind == _AI:

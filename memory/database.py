@@ -118,7 +118,8 @@ class Database:
     async def read(self, work: Work[T]) -> T:
         """Run a query between transactions. Raises StoreUnavailable, or StoreCorrupt for a damaged page."""
         try:
-            return await self._connection.run(work)
+            result: T = await self._connection.run(work)
+            return result
         except sqlite3.Error as error:
             raise self._translated(error) from error
         except ValueError as error:

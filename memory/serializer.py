@@ -45,14 +45,16 @@ _UNREADABLE = (
 class StateSerializer(JsonPlusSerializer):
     """Strict serializer of checkpoints and writes. Thread-safe.
 
-    `dictionary` names the file of `memory/dictionaries` to write with (0: none); all of them can be read.
+    `dictionary` names the file of `memory/dictionaries` to write with (0: none; without that file: none);
+    all of them can be read.
     """
 
     def __init__(self, *, cipher: StateCipher | None = None, dictionary: int = CURRENT_DICTIONARY) -> None:
         super().__init__(allowed_msgpack_modules=None)
         self._cipher = cipher
-        self._dictionary = dictionary
-        self._zstd = _Zstd(_load_dictionaries())
+        dictionaries = _load_dictionaries()
+        self._dictionary = dictionary if dictionary in dictionaries else NO_DICTIONARY
+        self._zstd = _Zstd(dictionaries)
 
     def dumps_typed(self, obj: Any) -> tuple[str, bytes]:
         """Encode a value that belongs to no thread."""
@@ -97,6 +99,15 @@ class StateSerializer(JsonPlusSerializer):
             return self._revive(inner, raw)
         except _UNREADABLE as error:
             raise StoreCorrupt(f"state cannot be read: {type(error).__name__}") from error
+
+    def rebind(self, source: str, target: str, data: tuple[str, bytes]) -> bytes:
+        """The same value as a blob of another thread, under the same tag. Raises StoreCorrupt."""
+        tag, blob = data
+        if not tag.endswith("a"):
+            return blob
+        body = self._decrypt(bytes(blob[1:]), _context(tag, source))
+        assert self._cipher is not None  # _decrypt refuses without one  # noqa: S101
+        return bytes((VERSION,)) + self._cipher.seal(body, _context(tag, target))
 
     def _compress(self, raw: bytes) -> tuple[str, bytes]:
         if len(raw) >= _WORTH_COMPRESSING:

@@ -1,0 +1,93 @@
+"""What the model reads: the prompt files, the stable part first, then the talk, then what changes every turn."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, HumanMessage, SystemMessage
+
+from domain.messages import Language
+from rag.passages import Passage
+
+FOLDER = Path(__file__).parent / "prompts"
+LANGUAGE_NAMES = {
+    Language.FRENCH: "français",
+    Language.HAUSA: "haoussa du Niger",
+    Language.ZARMA: "zarma",
+    Language.ENGLISH: "anglais",
+}
+NOTHING_FOUND = "(rien trouvé)"
+# Only our own lines may open or close a fence.
+_FENCE = re.compile(r"</?\s*(?:donnees|données|question)\s*>|<\|[^|>]{0,40}\|>", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Prompts:
+    """The prompt files, read once at start."""
+
+    system: SystemMessage
+    question: str
+    known: str
+    repair: str
+
+    @classmethod
+    def load(cls, folder: Path = FOLDER) -> Prompts:
+        """Read the files."""
+        return cls(
+            SystemMessage(_read(folder, "system")),
+            *(_read(folder, name) for name in ("question", "known", "repair")),
+        )
+
+    def conversation(
+        self,
+        history: Sequence[AnyMessage],
+        *,
+        question: str,
+        language: Language,
+        known: str,
+        passages: Iterable[Passage],
+    ) -> list[BaseMessage]:
+        """The messages of a first call."""
+        asked = self.question.format(
+            language=LANGUAGE_NAMES[language],
+            known=self.known.format(known=unfence(known)) + "\n" if known else "",
+            passages=listed(passages, language),
+            question=unfence(question),
+        )
+        return [self.system, *history, HumanMessage(asked)]
+
+    def repair_of(self, draft: str, faults: Sequence[str]) -> list[BaseMessage]:
+        """What follows a draft that grounding refused."""
+        text = "\n".join(f"- {fault}" for fault in faults[:8])
+        return [AIMessage(draft), HumanMessage(self.repair.format(faults=text))]
+
+
+def listed(passages: Iterable[Passage], language: Language) -> str:
+    """Passages as numbered blocks, so that a model can tell them apart."""
+    blocks = [
+        f"[{i}] {unfence(_wording(passage, language))}" for i, passage in enumerate(passages, start=1)
+    ]
+    return "\n".join(blocks) or NOTHING_FOUND
+
+
+def fenced(passages: Iterable[Passage], language: Language) -> str:
+    """Passages as a tool hands them back: marked as data."""
+    return f"<donnees>\n{listed(passages, language)}\n</donnees>"
+
+
+def unfence(text: str) -> str:
+    """The text without marks that could close our fence or pass for the chat format's own."""
+    return _FENCE.sub(" ", text)
+
+
+def _wording(passage: Passage, language: Language) -> str:
+    if passage.offer is not None:
+        return passage.text
+    return f"{passage.title} : {passage.wording(language)}"
+
+
+def _read(folder: Path, name: str) -> str:
+    return (folder / f"{name}.md").read_text(encoding="utf-8").strip()

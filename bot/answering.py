@@ -1,0 +1,82 @@
+"""Builds the handlers and the turn runner on top of a core."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection, Mapping
+
+from bot.assembly import Core
+from bot.turn import TurnRunner
+from config.logs import Redactor
+from domain.messages import ChatKey, InboundMessage
+from handlers.chat import Chat
+from handlers.commands import subscriber_commands
+from handlers.feedback import Feedback
+from handlers.identity import Identity
+from handlers.outcome import Handler
+from handlers.router import Router
+from handlers.voice import FetchMedia, Voice
+from memory.long_term import Known
+
+_EXCERPT = 120
+
+Incident = Callable[[str], Awaitable[str | None]]
+
+
+async def _no_incident(text: str) -> str | None:
+    return None
+
+
+def build_runner(
+    core: Core,
+    *,
+    commands: Mapping[str, Handler] | None = None,
+    incident: Incident = _no_incident,
+    fetch_media: Mapping[str, FetchMedia] | None = None,
+    notice_on: Collection[str] = (),
+) -> TurnRunner:
+    """The runner of turns. `commands` come beside those of subscribers, `fetch_media` is by channel."""
+    texts, metrics = core.texts, core.metrics
+    chat = Chat(
+        texts,
+        core.agent,
+        metrics,
+        known=Known(core.store.long_term).summary,
+        incident=incident,
+        ask_for_person=_person_caller(core),
+    )
+    transcribe = core.transcriber.transcribe if core.transcriber else None
+    router = Router(
+        texts,
+        chat=chat,
+        voice=Voice(texts, chat, fetch=fetch_media or {}, transcribe=transcribe),
+        commands={**(commands or {}), **subscriber_commands(texts, core.store.long_term)},
+        feedback=Feedback(texts, metrics),
+        identity=Identity(texts),
+    )
+    return TurnRunner(
+        core.store,
+        core.sessions,
+        core.states,
+        router,
+        texts,
+        metrics,
+        channels=core.channels,
+        is_admin=_admin_test(core),
+        report=core.alerting.report,
+        notice_on=notice_on,
+        clock=core.clock,
+    )
+
+
+def _admin_test(core: Core) -> Callable[[InboundMessage], bool]:
+    return core.admins.is_admin
+
+
+def _person_caller(core: Core) -> Callable[[ChatKey, str], None]:
+    redact = Redactor()
+
+    def call(key: ChatKey, text: str) -> None:
+        excerpt = redact(" ".join(text.split()))[:_EXCERPT]
+        core.alerting.report("HANDOFF", f"{key.channel} {key.chat} : {excerpt}")
+
+    return call

@@ -1,0 +1,229 @@
+"""Builds what answers a turn: store, knowledge, agent, handlers and channels, from the settings alone."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import aiohttp
+from agent.building import build_agent
+from memory.opening import open_store
+from memory.sqlite import SqliteStore
+
+from agent.breaker import Breaker
+from agent.budget import Budget
+from agent.model import OPENAI_URL, ChatModel
+from agent.transcription import Transcriber
+from bot.admins import Admins
+from bot.alerting import Alerting
+from channels.base import Channel
+from config.settings import ROOT, Settings
+from config.texts import Texts
+from domain.answers import Answerer
+from memory.checkpointer import Checkpointer
+from memory.encryption import StateCipher
+from memory.serializer import StateSerializer
+from memory.session_manager import SessionManager
+from monitoring.alerts import AlertBook, rules
+from monitoring.metrics import Metrics
+from rag.cache import AnswerCache
+from rag.library import Library
+
+logger = logging.getLogger(__name__)
+
+Clock = Callable[[], float]
+_KEEP_ALIVE = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """Everything a turn needs, on whatever channels there are. `channels` is filled by whoever opens them."""
+
+    settings: Settings
+    texts: Texts
+    metrics: Metrics
+    http: aiohttp.ClientSession
+    store: SqliteStore
+    library: Library
+    states: Checkpointer
+    sessions: SessionManager
+    agent: Answerer
+    cache: AnswerCache | None
+    budget: Budget
+    admins: Admins
+    alerting: Alerting
+    transcriber: Transcriber | None
+    clock: Clock
+    preloading: dict[str, object] = field(default_factory=dict)
+    channels: dict[tuple[str, str], Channel] = field(default_factory=dict)
+    alert_channels: dict[str, Channel] = field(default_factory=dict)
+
+    def add_channel(self, channel: Channel) -> None:
+        """From now on turns and alerts go out on it."""
+        self.channels[channel.name, channel.account] = channel
+        self.alert_channels[channel.name] = channel
+
+
+def texts_folder(knowledge: Path) -> Path:
+    """The operator's own texts beside their knowledge, else those that ship."""
+    own = knowledge / "texts"
+    return own if own.is_dir() else ROOT / "data" / "texts"
+
+
+async def open_core(
+    stack: AsyncExitStack, settings: Settings, *, database: Path | None = None, clock: Clock = time.time
+) -> Core:
+    """Open the store, load the knowledge and build the agent; `stack` closes it all. Raises BotError."""
+    started = time.perf_counter()
+    texts = Texts.load(texts_folder(settings.knowledge_path))
+    metrics = Metrics()
+    alert_channels: dict[str, Channel] = {}
+    admins, alerting = _alerting(settings, texts, metrics, alert_channels, clock)
+    http = await stack.enter_async_context(_http())
+    library, seconds = await _load(settings)
+    store = await stack.enter_async_context(
+        open_store(
+            database or settings.memory_db_path,
+            on_trouble=lambda text: alerting.report("TROUBLE", text),
+            clock=clock,
+        )
+    )
+    states = Checkpointer(
+        store.checkpoints,
+        StateSerializer(cipher=_cipher(settings)),
+        cache_bytes=settings.memory_cache_bytes,
+        clock=clock,
+        on_trouble=lambda text: alerting.report("TROUBLE", text),
+    )
+    budget = Budget(
+        store.notes,
+        daily=settings.llm_daily_token_budget,
+        per_chat=settings.llm_chat_token_budget,
+        on_alert=alerting.report,
+        clock=clock,
+    )
+    await budget.load()
+    cache = _cache(settings, metrics)
+    agent = build_agent(
+        library=library,
+        texts=texts,
+        metrics=metrics,
+        checkpointer=states,
+        model=_model(settings, http),
+        breaker=Breaker(metrics.breaker_open),
+        budget=budget,
+        cache=cache,
+        max_history_tokens=settings.max_history_tokens,
+        max_session_messages=settings.max_session_messages,
+        turn_timeout=settings.llm_turn_timeout,
+        clock=clock,
+    )
+    preloading = {
+        "seconds": round(time.perf_counter() - started, 3),
+        "knowledge_seconds": round(seconds, 3),
+        "items": dict(library.sizes),
+        "version": library.version,
+    }
+    for part, count in library.sizes.items():
+        metrics.preload_items.labels(part=part).set(count)
+    metrics.preload_seconds.labels(part="knowledge").set(seconds)
+    logger.info(
+        "knowledge loaded", extra={"action": "preload", **library.sizes, "seconds": round(seconds, 3)}
+    )
+    return Core(
+        settings=settings,
+        texts=texts,
+        metrics=metrics,
+        http=http,
+        store=store,
+        library=library,
+        states=states,
+        sessions=SessionManager(store, timeout=settings.session_timeout, forget=states.forget, clock=clock),
+        agent=agent,
+        cache=cache,
+        budget=budget,
+        admins=admins,
+        alerting=alerting,
+        transcriber=_transcriber(settings, http),
+        clock=clock,
+        preloading=preloading,
+        alert_channels=alert_channels,
+    )
+
+
+def _http() -> aiohttp.ClientSession:
+    connector = aiohttp.TCPConnector(limit=200, limit_per_host=100, keepalive_timeout=_KEEP_ALIVE)
+    return aiohttp.ClientSession(connector=connector)
+
+
+async def _load(settings: Settings) -> tuple[Library, float]:
+    started = time.perf_counter()
+    library = await asyncio.to_thread(
+        Library.load, settings.knowledge_path, max_age_days=settings.offer_max_age_days
+    )
+    return library, time.perf_counter() - started
+
+
+def _alerting(
+    settings: Settings, texts: Texts, metrics: Metrics, channels: dict[str, Channel], clock: Clock
+) -> tuple[Admins, Alerting]:
+    accounts = {}
+    if settings.telegram_bot_token:
+        accounts["telegram"] = settings.telegram_bot_token.get_secret_value().partition(":")[0]
+    if settings.whatsapp_phone_number_id:
+        accounts["whatsapp"] = settings.whatsapp_phone_number_id
+    admins = Admins(settings.admin_chat_ids, accounts)
+    book = AlertBook(
+        rules(
+            high_memory=settings.memory_high_percent,
+            critical_memory=settings.memory_critical_percent,
+            session_count=settings.high_session_count,
+            cache_hit_rate=settings.low_cache_hit_rate,
+        )
+    )
+    return admins, Alerting(book, texts, metrics, channels=channels, admins=admins.chats(), clock=clock)
+
+
+def _cipher(settings: Settings) -> StateCipher | None:
+    if settings.memory_encryption_key is None:
+        return None
+    old = settings.memory_encryption_old_key
+    return StateCipher(
+        settings.memory_encryption_key.get_secret_value(), old.get_secret_value() if old else None
+    )
+
+
+def _cache(settings: Settings, metrics: Metrics) -> AnswerCache | None:
+    if not settings.rag_cache_enabled or not settings.rag_cache_size:
+        return None
+    return AnswerCache(metrics, size=settings.rag_cache_size, ttl=settings.rag_cache_ttl)
+
+
+def _model(settings: Settings, http: aiohttp.ClientSession) -> ChatModel | None:
+    if not settings.model_enabled:
+        return None
+    return ChatModel.build(
+        http,
+        model=settings.openai_model,
+        base_url=settings.openai_base_url,
+        key=settings.openai_api_key,
+        timeout=settings.llm_timeout,
+        max_tokens=settings.llm_max_tokens,
+    )
+
+
+def _transcriber(settings: Settings, http: aiohttp.ClientSession) -> Transcriber | None:
+    if not settings.model_enabled or not settings.openai_transcription_model:
+        return None
+    key = settings.openai_api_key
+    return Transcriber(
+        http,
+        base_url=settings.openai_base_url or OPENAI_URL,
+        key=key.get_secret_value() if key else None,
+        model=settings.openai_transcription_model,
+    )

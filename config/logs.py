@@ -1,0 +1,123 @@
+"""Logs: one line per event, on the console or as JSON, without secrets and without phone numbers."""
+
+from __future__ import annotations
+
+import json
+import logging
+import logging.handlers
+import re
+import sys
+import time
+import traceback
+from collections.abc import Iterable
+from pathlib import Path
+
+MAX_LINE = 4096
+FILE_BYTES = 5 * 1024 * 1024
+FILE_COUNT = 5
+# They log addresses with tokens in them, or every request.
+_QUIET = ("httpx", "httpx2", "httpcore", "httpcore2", "openai", "telegram", "aiohttp.access", "apscheduler")
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+_BOT_TOKEN = re.compile(r"\d{6,}:[\w-]{30,}")
+_BEARER = re.compile(r"(?i)(bearer\s+)[\w.~+/-]{8,}=*")
+# +227 90 12 34 56, 00227..., 90123456, 90-12-34-56: any subscriber number of Niger.
+_PHONE = re.compile(r"(?<![\w.])(?:(?:\+|00)?227[ .-]?)?\d{2}(?:[ .-]?\d{2}){3}(?![\w.])")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+class Redactor:
+    """Takes known secrets, tokens and phone numbers out of a text."""
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        known = sorted({secret for secret in secrets if len(secret) >= 6}, key=len, reverse=True)
+        self._known = re.compile("|".join(map(re.escape, known))) if known else None
+
+    def __call__(self, text: str) -> str:
+        """The same text, safe to keep."""
+        if self._known is not None:
+            text = self._known.sub("<secret>", text)
+        text = _BOT_TOKEN.sub("<token>", text)
+        text = _BEARER.sub(r"\1<token>", text)
+        return _PHONE.sub("<tel>", text)
+
+
+class _Line(logging.Formatter):
+    """Shared by both styles: redaction of everything that varies, and a bound on the length."""
+
+    def __init__(self, redact: Redactor) -> None:
+        super().__init__()
+        self._redact = redact
+
+    def _message(self, record: logging.LogRecord) -> str:
+        return self._safe(record.getMessage())
+
+    def _safe(self, text: str) -> str:
+        return self._redact(_CONTROL.sub(" ", text)).replace("\n", "\\n")[:MAX_LINE]
+
+    def _extras(self, record: logging.LogRecord) -> dict[str, object]:
+        extras = {name: value for name, value in vars(record).items() if name not in _STANDARD}
+        return {
+            name: value if isinstance(value, int | float | bool) or value is None else self._safe(str(value))
+            for name, value in extras.items()
+        }
+
+    def _trace(self, record: logging.LogRecord) -> str:
+        if not record.exc_info or record.exc_info[0] is None:
+            return ""
+        # Source lines and types tell where; the exception's own text may quote a subscriber or a token.
+        return self._redact("".join(traceback.format_exception(*record.exc_info)))[-MAX_LINE:]
+
+
+class ConsoleFormatter(_Line):
+    """2026-11-25 18:04:11 INFO turn done action=turn ms=3.1"""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line, a traceback indented behind it."""
+        when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(record.created))
+        extras = " ".join(f"{name}={value}" for name, value in self._extras(record).items() if value != "")
+        line = f"{when} {record.levelname:<7} {self._message(record)} {extras}".rstrip()[:MAX_LINE]
+        trace = self._trace(record)
+        return line + "".join(f"\n    {row}" for row in trace.splitlines())
+
+
+class JsonFormatter(_Line):
+    """One JSON object per line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The event with its extras; `trace` when there is one."""
+        entry: dict[str, object] = {
+            "at": round(record.created, 3),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": self._message(record),
+            **self._extras(record),
+        }
+        if trace := self._trace(record):
+            entry["trace"] = trace
+        return json.dumps(entry, ensure_ascii=False)
+
+
+def set_up_logs(
+    *, level: str, as_json: bool = False, file: Path | None = None, secrets: Iterable[str] = ()
+) -> None:
+    """Send every log line to standard error and, when asked, to a rotating file."""
+    redact = Redactor(secrets)
+    formatter = JsonFormatter(redact) if as_json else ConsoleFormatter(redact)
+    handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
+    if file is not None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        handlers.append(
+            logging.handlers.RotatingFileHandler(
+                file, maxBytes=FILE_BYTES, backupCount=FILE_COUNT, encoding="utf-8", delay=True
+            )
+        )
+    root = logging.getLogger()
+    for old in list(root.handlers):
+        root.removeHandler(old)
+        old.close()
+    for handler in handlers:
+        handler.setFormatter(formatter)
+        root.addHandler(handler)
+    root.setLevel(level)
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))

@@ -1,0 +1,128 @@
+"""Sessions: they begin with a message, and end after a silence longer than the timeout."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from domain.messages import ChatKey
+from memory.base import LongTerm, Sessions
+from memory.records import SessionRecord
+
+logger = logging.getLogger(__name__)
+
+BATCH = 50  # sessions ended in one transaction: few enough that a turn's commit behind it waits a few ms
+
+
+class States(Protocol):
+    """What a session manager needs of the checkpoints."""
+
+    async def load(self, thread_id: str) -> object | None:
+        """The thread's latest state, undecoded."""
+        ...
+
+    async def delete_thread(self, thread_id: str) -> None:
+        """Drop a thread, durably."""
+        ...
+
+
+class SessionStore(Protocol):
+    """The part of the Store behind sessions."""
+
+    @property
+    def sessions(self) -> Sessions:
+        """Session rows."""
+        ...
+
+    @property
+    def long_term(self) -> LongTerm:
+        """What outlives sessions."""
+        ...
+
+    @property
+    def checkpoints(self) -> States:
+        """Session states."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSession:
+    """The session a turn belongs to.
+
+    `new`: this turn begins it. `timed_out`: the chat talked with us before and was then silent for longer
+    than the timeout, which the subscriber is told.
+    """
+
+    session: SessionRecord
+    new: bool
+    timed_out: bool
+
+
+class SessionManager:
+    """Opens the session of a turn, and ends those that fell silent.
+
+    `forget` drops a thread from the checkpointer's cache. `clock` and the `now` of turns must be one clock.
+    """
+
+    def __init__(
+        self,
+        store: SessionStore,
+        *,
+        timeout: float,
+        forget: Callable[[str], None],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._store = store
+        self._timeout = timeout
+        self._forget = forget
+        self._clock = clock
+
+    async def open(self, key: ChatKey, now: float) -> OpenSession:
+        """The chat's session, or a new one; call inside the chat's turn.
+
+        Before a new session is returned, nothing of an older one can be read any more. The new row itself is
+        written by the turn's commit.
+        """
+        session = await self._store.sessions.get(key)
+        if session is not None and now - session.last_activity <= self._timeout:
+            return OpenSession(session, new=False, timed_out=False)
+        timed_out = session is not None or await self._was_here(key, now)
+        await self._drop_state(key)
+        return OpenSession(SessionRecord(key, created_at=now, last_activity=now), True, timed_out)
+
+    async def clean_up(self) -> int:
+        """End every session that is silent for too long; returns how many ended.
+
+        The Store ends a session only while its chat is in no turn, and in the same transaction makes sure of
+        it: what is skipped now is found again by the next run.
+        """
+        before = self._clock() - self._timeout
+        total = 0
+        while True:
+            keys = await self._store.sessions.idle(before, BATCH)
+            ended = await self._store.sessions.end(keys, before=before) if keys else 0
+            for key in keys:
+                self._forget(str(key))
+            total += ended
+            if not ended or len(keys) < BATCH:
+                break
+            await asyncio.sleep(0)
+        if total:
+            logger.info("sessions ended", extra={"action": "sessions_ended", "count": total})
+        return total
+
+    async def _was_here(self, key: ChatKey, now: float) -> bool:
+        """Whether a session of this chat timed out and was cleaned up since."""
+        newest = await self._store.long_term.history(key, 1)
+        return bool(newest) and now - newest[0].at > self._timeout
+
+    async def _drop_state(self, key: ChatKey) -> None:
+        """A state may be there without a session row too: when the row could not be read."""
+        thread_id = str(key)
+        self._forget(thread_id)
+        if await self._store.checkpoints.load(thread_id) is not None:
+            await self._store.checkpoints.delete_thread(thread_id)

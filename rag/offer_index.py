@@ -1,0 +1,229 @@
+"""Finds offers by slots: the largest weight of wishes that some offer fulfils together.
+
+Each wish is a set of offers, from a posting list or a sorted column, so ten thousand offers cost set
+intersections and no loop over rows.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from heapq import nsmallest
+from itertools import product
+
+from rag.catalogue import Offer
+from rag.slots import Bound, Slots
+
+Members = frozenset[int]
+_STEPS = 3000  # combinations of relaxed wishes that are tried at most
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The offers, best first; `weight` of the fulfilled wishes, `exact` when none was relaxed."""
+
+    offers: tuple[Offer, ...] = ()
+    weight: float = 0.0
+    exact: bool = True
+    total: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """Ways to fulfil one wish, best first."""
+
+    ways: tuple[tuple[float, Members], ...]
+
+
+class _Column:
+    """One figure of all offers: by value, and sorted for bounds and neighbours."""
+
+    def __init__(self, pairs: Iterable[tuple[int, int]]) -> None:
+        groups: dict[int, set[int]] = {}
+        for value, offer in pairs:
+            groups.setdefault(value, set()).add(offer)
+        self._groups = {value: frozenset(group) for value, group in groups.items()}
+        self._values = sorted(groups)
+
+    def exact(self, value: int) -> Members:
+        return self._groups.get(value, frozenset())
+
+    def between(self, low: int, high: int) -> Members:
+        span = self._values[bisect_left(self._values, low) : bisect_right(self._values, high)]
+        return frozenset().union(*(self._groups[value] for value in span))
+
+    def at_least(self, value: int) -> Members:
+        return self.between(value, self._values[-1]) if self._values else frozenset()
+
+    def near(self, value: int) -> Members:
+        """The neighbours on both sides."""
+        i = bisect_left(self._values, value)
+        return frozenset().union(*(self._groups[v] for v in self._values[max(0, i - 1) : i + 1]))
+
+
+class OfferIndex:
+    """All offers of a catalogue, searchable by slots. Immutable."""
+
+    def __init__(self, offers: Sequence[Offer]) -> None:
+        self._offers = tuple(offers)
+        every = list(enumerate(self._offers))
+        self._price = _Column((o.price, i) for i, o in every)
+        self._validity = _Column((o.validity_hours, i) for i, o in every if "nuit" not in o.validity_label)
+        self._data = _Column((o.data_mb, i) for i, o in every if o.data_mb)
+        self._minutes = _Column((m, i) for i, o in every for m in o.minutes)
+        self._allnet = _Column((o.minutes_allnet, i) for i, o in every if o.minutes_allnet)
+        self._has = {name: frozenset(i for i, o in every if test(o)) for name, test in _TESTS.items()}
+        self._sellable: tuple[date, Members] = (date.min, frozenset())
+        self._codes: dict[str, set[int]] = {}
+        for i, offer in every:
+            for code in offer.codes:
+                self._codes.setdefault(code, set()).add(i)
+
+    def __len__(self) -> int:
+        return len(self._offers)
+
+    def find(self, slots: Slots, today: date, limit: int) -> Found:
+        """The offers on sale that fulfil most of what is asked."""
+        wishes = self._wishes(slots)
+        if not wishes:
+            return Found()
+        members, weight, exact = self._satisfy(wishes, self._on_sale(today))
+        best = nsmallest(limit, members, key=lambda i: rank(self._offers[i], slots))
+        return Found(tuple(self._offers[i] for i in best), weight, exact, len(members))
+
+    def offers_at(self, prices: Iterable[int]) -> tuple[Offer, ...]:
+        """The offers of these prices."""
+        return tuple(self._offers[i] for price in sorted(prices) for i in sorted(self._price.exact(price)))
+
+    def _on_sale(self, today: date) -> Members:
+        if self._sellable[0] != today:
+            sold = frozenset(i for i, offer in enumerate(self._offers) if offer.on_sale(today))
+            self._sellable = (today, sold)
+        return self._sellable[1]
+
+    def _wishes(self, slots: Slots) -> list[_Wish]:
+        wishes = [*self._figure_wishes(slots), *self._kind_wishes(slots)]
+        if slots.codes:
+            known = frozenset().union(*(self._codes.get(code, ()) for code in slots.codes))
+            wishes.append(_Wish(((2.0, known),)))
+        if not wishes and (slots.offer_word or slots.cheapest or slots.biggest or slots.longest):
+            wishes.append(_Wish(((0.7, frozenset(range(len(self._offers)))),)))
+        return wishes
+
+    def _figure_wishes(self, slots: Slots) -> list[_Wish]:
+        wishes: list[_Wish] = []
+        if slots.price is not None:
+            wishes.append(self._price_wish(slots))
+        if slots.data is not None:
+            wishes.append(_figure(self._data, slots.data, slots.data_bound, 1.6))
+        if slots.minutes is not None:
+            column = self._minutes
+            if slots.all_networks and self._allnet.exact(slots.minutes):
+                column = self._allnet
+            wishes.append(_figure(column, slots.minutes, slots.minutes_bound, 1.6))
+        if slots.validity is not None:
+            near = self._validity.near(slots.validity)
+            exact = self._validity.exact(slots.validity)
+            wishes.append(_Wish(((0.9, exact), (0.35, near))))
+        return wishes
+
+    def _price_wish(self, slots: Slots) -> _Wish:
+        price = slots.price or 0
+        if len(slots.prices) > 1:
+            low, high = min(slots.prices), max(slots.prices)
+            named = frozenset().union(*(self._price.exact(p) for p in slots.prices))
+            return _Wish(((1.3, named), (0.7, self._price.between(low, high))))
+        within = self._price.between(0, price)
+        if slots.price_bound is Bound.AT_MOST:
+            return _Wish(((1.3, within),))
+        if slots.price_bound is Bound.AT_LEAST:
+            return _Wish(((1.3, self._price.at_least(price)),))
+        return _Wish(((1.3, self._price.exact(price)), (0.7, within), (0.2, self._price.near(price))))
+
+    def _kind_wishes(self, slots: Slots) -> list[_Wish]:
+        wishes = [_Wish(((1.0, self._has[service]),)) for service in sorted(slots.services)]
+        if slots.unlimited:
+            wishes.append(_Wish(((1.5, self._unlimited(slots)), (0.5, self._has["illimite"]))))
+        if slots.night:
+            wishes.append(_Wish(((1.2, self._has["nuit"]),)))
+        if slots.all_networks and slots.minutes is None:
+            wishes.append(_Wish(((0.8, self._has["tousreseaux"]),)))
+        if slots.on_network and not slots.unlimited:
+            wishes.append(_Wish(((0.4, self._has["versairtel"]),)))
+        return wishes
+
+    def _unlimited(self, slots: Slots) -> Members:
+        if "sms" in slots.services and "appel" not in slots.services:
+            return self._has["smsillimite"]
+        return self._has["appelillimite"]
+
+    @staticmethod
+    def _satisfy(wishes: Sequence[_Wish], sold: Members) -> tuple[Members, float, bool]:
+        """The combination of ways with the largest weight that leaves at least one offer."""
+        ways = [(*wish.ways, (0.0, None)) for wish in wishes]
+        choices = sorted(product(*ways), key=lambda c: -sum(w for w, _ in c))[:_STEPS]
+        for choice in choices:
+            sets = sorted((m for _, m in choice if m is not None), key=len)
+            if not sets:
+                continue
+            members = sets[0].intersection(*sets[1:], sold)
+            if members:
+                exact = all(c == w[0] for c, w in zip(choice, ways, strict=True))
+                return members, sum(weight for weight, _ in choice), exact
+        return frozenset(), 0.0, False
+
+
+_TESTS: dict[str, Callable[[Offer], bool]] = {
+    "internet": lambda o: bool(o.data_mb),
+    "appel": lambda o: o.has_minutes,
+    "sms": lambda o: bool(o.sms or o.unlimited_sms),
+    "nuit": lambda o: o.at_night,
+    "illimite": lambda o: o.unlimited_onnet or o.unlimited_sms or o.category == "illimite",
+    "appelillimite": lambda o: o.unlimited_onnet,
+    "smsillimite": lambda o: o.unlimited_sms,
+    "tousreseaux": lambda o: bool(o.minutes_allnet),
+    "versairtel": lambda o: o.unlimited_onnet or o.minutes_onnet > o.minutes_allnet,
+}
+
+
+def _figure(column: _Column, value: int, bound: Bound, weight: float) -> _Wish:
+    if bound is Bound.AT_LEAST:
+        return _Wish(((weight, column.at_least(value)),))
+    if bound is Bound.AT_MOST:
+        return _Wish(((weight, column.between(0, value)),))
+    return _Wish(((weight, column.exact(value)), (weight / 3, column.near(value))))
+
+
+def rank(offer: Offer, slots: Slots) -> tuple[float, ...]:
+    """Smaller is better, among offers that fulfil the same wishes."""
+    hinted = offer.id not in slots.hint_offers
+    extra = 0
+    if slots.services == {"internet"} and not slots.unlimited:
+        extra = int(offer.has_minutes)
+    elif slots.services == {"appel"} and not slots.unlimited:
+        extra = int(bool(offer.data_mb)) + int(offer.unlimited_onnet)
+    elif not slots.services and not slots.unlimited:
+        extra = int(offer.unlimited_onnet and bool(offer.data_mb)) if slots.minutes else 0
+    night = int(offer.at_night and not slots.night)
+    hint = int(slots.hint_validity is not None and offer.validity_hours != slots.hint_validity)
+    return (hinted if slots.hint_offers else 0, *_wanted(offer, slots, extra, night), hint, offer.price)
+
+
+def _wanted(offer: Offer, slots: Slots, extra: int, night: int) -> tuple[float, ...]:
+    if slots.cheapest and slots.price is None:
+        return (night, offer.price, extra)
+    if slots.longest:
+        return (extra, -offer.validity_hours, night)
+    if slots.biggest:
+        size = offer.data_mb if slots.services != {"appel"} else max(offer.minutes or {0})
+        return (extra, -size) if slots.price is not None else (extra, night, -size)
+    away = 0.0
+    if slots.price is not None:
+        away = abs(offer.price - slots.price)
+    elif slots.data is not None:
+        away = abs(offer.data_mb - slots.data)
+    elif slots.minutes is not None and offer.minutes:
+        away = min(abs(m - slots.minutes) for m in offer.minutes)
+    return (night + extra, away)

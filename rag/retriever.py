@@ -1,0 +1,215 @@
+"""From a question and its history to the passages an answer may rest on. Pure CPU, no waiting."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+
+from domain.answers import Utterance
+from rag.catalogue import Catalogue, Offer
+from rag.knowledge import Topic, topic_passage
+from rag.lexicon import Lexicon, Reading
+from rag.offer_index import Found, OfferIndex
+from rag.passages import Passage, offer_passage, read_facts
+from rag.slot_reading import read_slots
+from rag.slots import Slots
+from rag.topic_index import TopicIndex
+
+CONFIDENT = 1.0  # score from which an answer is given without doubt
+DOUBTFUL = 0.6  # below this nothing fits at all
+_PREVIOUS_TOPIC = 0.8  # what a follow-up adds to the topic talked about before
+_OFFER_WORD = 0.7
+_SHORT = 4  # a question of so few words leans on what was said before
+_FOLLOWS = frozenset({"suite"})
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieval:
+    """What was found, best first.
+
+    `normalised` reads the same for questions of the same meaning (a cache key); `inherited` when the history
+    changed the result; `confident` False when nothing surely fits; `exact` False when a wish was relaxed.
+    """
+
+    passages: tuple[Passage, ...]
+    slots: Slots
+    normalised: str
+    inherited: bool
+    confident: bool
+    exact: bool = True
+    score: float = 0.0
+    total_offers: int = 0
+    reading: Reading = field(default_factory=lambda: Reading((), frozenset()))
+
+    @property
+    def plausible(self) -> bool:
+        """Whether something may fit, though not surely."""
+        return self.score >= DOUBTFUL and bool(self.passages)
+
+
+@dataclass(frozen=True, slots=True)
+class _Past:
+    """What the talk was about: slots, senses, topics with their weight."""
+
+    slots: Slots = field(default_factory=Slots)
+    senses: frozenset[str] = frozenset()
+    boosts: Mapping[str, float] = field(default_factory=dict)
+
+
+class Retriever:
+    """Searches one version of the knowledge. Immutable; a reload builds another."""
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        topics: Sequence[Topic],
+        lexicon: Lexicon,
+        *,
+        today: Callable[[], date] = date.today,
+        max_age_days: int = 365,
+    ) -> None:
+        self.lexicon = lexicon
+        self._catalogue = catalogue
+        self._topics = {topic.id: topic for topic in topics}
+        self._offer_index = OfferIndex(catalogue.offers)
+        self._topic_index = TopicIndex(topics, lexicon)
+        self._today = today
+        self._max_age = max_age_days
+        self._codes = catalogue.codes() | {code for topic in topics for code in topic.codes}
+
+    def find(
+        self,
+        text: str,
+        history: Sequence[Utterance] = (),
+        *,
+        limit: int = 5,
+        vector: Sequence[float] | None = None,
+    ) -> Retrieval:
+        """The passages that answer `text`, given what was said before (oldest first)."""
+        reading = self.lexicon.read(text)
+        own = self._search(reading, read_slots(reading), _Past(), limit)
+        if not history or not (self._follows(reading, own.slots) or not own.confident):
+            return own
+        past = self._past(history)
+        merged = self._search(reading, own.slots.inherit(past.slots), past, limit)
+        if merged.score < own.score or not merged.passages:
+            return own
+        same = [p.id for p in merged.passages] == [p.id for p in own.passages]
+        return replace(merged, inherited=not same)
+
+    def get(self, passage_id: str) -> Passage | None:
+        """One passage by id or alias."""
+        if (offer := self._catalogue.get(passage_id)) is not None:
+            return self._of_offer(offer)
+        topic = self._topics.get(passage_id)
+        return self._of_topic(topic) if topic is not None else None
+
+    def codes(self) -> frozenset[str]:
+        """Every true code."""
+        return self._codes
+
+    @property
+    def hoaxes(self) -> Mapping[str, str]:
+        """Codes that hoaxes spread, and what they pretend."""
+        return self.lexicon.hoaxes
+
+    def _search(self, reading: Reading, slots: Slots, past: _Past, limit: int) -> Retrieval:
+        today = self._today()
+        offers = self._offer_index.find(slots, today, limit)
+        offer_score = _offer_score(offers, slots)
+        topics = self._topic_index.find(reading, past.senses, today, past.boosts)
+        topic_score = topics[0][1] if topics else 0.0
+        passages: list[Passage] = []
+        told = [replace(self._of_topic(t), score=score) for t, score in topics[:limit] if score > 0.3]
+        sold = [replace(self._of_offer(o), score=offer_score) for o in offers.offers]
+        if offer_score >= topic_score:
+            passages = [*sold, *told]
+        elif offer_score > topic_score * 0.75 and sold:
+            passages = [*told[:1], *sold, *told[1:]]
+        else:
+            passages = [*told, *sold]
+        best = max(offer_score, topic_score)
+        return Retrieval(
+            passages=tuple(passages[:limit]),
+            slots=slots,
+            normalised=_normalised(reading),
+            inherited=False,
+            confident=best >= CONFIDENT and "horssujet" not in reading.senses,
+            exact=offers.exact,
+            score=best,
+            total_offers=offers.total,
+            reading=reading,
+        )
+
+    def _follows(self, reading: Reading, slots: Slots) -> bool:
+        """Whether a question leans on what was said before."""
+        if reading.senses & _FOLLOWS:
+            return True
+        content = [w for w in reading.words if w.senses or not w.known or w.number is not None]
+        if len(content) <= _SHORT and not (slots.services or slots.unlimited):
+            return True
+        return slots.has_figures and not (slots.services or slots.unlimited or slots.data or slots.minutes)
+
+    def _past(self, history: Sequence[Utterance]) -> _Past:
+        slots = Slots()
+        senses: frozenset[str] = frozenset()
+        boosts: dict[str, float] = {}
+        for line in history[-12:]:
+            reading = self.lexicon.read(line.text)
+            if line.role != "user":
+                slots = replace(slots, **self._hints(line.text, reading))
+                continue
+            own = read_slots(reading)
+            follows = self._follows(reading, own)
+            slots = own.inherit(slots) if follows else own
+            found = self._search(reading, own, _Past(senses=senses if follows else frozenset()), 2)
+            top = [p for p in found.passages[:1] if p.kind == "topic" and found.score >= DOUBTFUL]
+            senses = (senses | reading.senses) if follows else reading.senses
+            boosts = {p.id: _PREVIOUS_TOPIC for p in top} or ({} if found.confident else boosts)
+        return _Past(slots, senses, boosts)
+
+    def _hints(self, text: str, reading: Reading) -> dict[str, tuple[str, ...] | int | None]:
+        """Which offers the bot talked about."""
+        facts = read_facts(text)
+        hinted = tuple(
+            o.id
+            for o in self._offer_index.offers_at(facts.prices)
+            if (o.validity_hours in facts.validities)
+            and (not o.data_mb or o.data_mb in facts.volumes)
+            and (o.data_mb or o.minutes & facts.minutes or not o.minutes)
+        )
+        validity = read_slots(reading).validity
+        return {"hint_offers": hinted[:5], "hint_validity": validity}
+
+    def _of_offer(self, offer: Offer) -> Passage:
+        return offer_passage(offer, fresh=offer.is_fresh(self._today(), self._max_age))
+
+    def _of_topic(self, topic: Topic) -> Passage:
+        return topic_passage(topic, fresh=topic.is_fresh(self._today(), self._max_age))
+
+
+def _offer_score(found: Found, slots: Slots) -> float:
+    if not found.offers:
+        return 0.0
+    score = found.weight
+    if slots.offer_word and found.weight != _OFFER_WORD:
+        score += _OFFER_WORD
+    if slots.cheapest or slots.biggest or slots.longest:
+        score += 0.5
+    if not (slots.services or slots.unlimited or slots.night or slots.offer_word) and slots.data is None:
+        score -= 0.3 if slots.minutes is None else 0.0
+    return score
+
+
+def _normalised(reading: Reading) -> str:
+    """Senses, figures and unknown words, in order: words of no meaning and spellings fall away."""
+    parts: list[str] = []
+    for word in reading.words:
+        if word.number is not None:
+            parts.append(f"{word.number:g}")
+        elif word.senses:
+            parts.append("+".join(word.senses))
+        elif not word.known:
+            parts.append(word.text)
+    return " ".join((*parts, *reading.codes))
