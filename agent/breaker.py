@@ -9,6 +9,7 @@ from prometheus_client import Gauge
 
 LONGEST_HOLD = 120.0  # seconds; a server that asks for more is asked again all the same
 
+
 class Breaker:
     """Opens after `threshold` failures in a row; after `pause` seconds one call probes.
 

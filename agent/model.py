@@ -226,7 +226,11 @@ def _read_calls(raw: object) -> tuple[list[ToolCall], list[InvalidToolCall]]:
         arguments = _read_arguments(function.get("arguments"))
         if arguments is None:
             text = str(function.get("arguments"))[:500]
-            invalid.append(InvalidToolCall(name=name, args=text, id=call_id, error="arguments are not JSON"))
+            invalid.append(
+                InvalidToolCall(
+                    name=name, args=text, id=call_id, error="arguments are not JSON", type="invalid_tool_call"
+                )
+            )
         else:
             calls.append(ToolCall(name=name, args=arguments, id=call_id, type="tool_call"))
     return calls, invalid

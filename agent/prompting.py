@@ -1,15 +1,16 @@
-"""What the model reads: the prompt files, the stable part first, then the talk, then what changes every turn."""
+"""What the model reads: the stable prompt first, then the talk, then what changes every turn."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, HumanMessage, SystemMessage
 
 from domain.messages import Language
+from rag.normalise import tokenise
 from rag.passages import Passage
 
 FOLDER = Path(__file__).parent / "prompts"
@@ -20,6 +21,7 @@ LANGUAGE_NAMES = {
     Language.ENGLISH: "anglais",
 }
 NOTHING_FOUND = "(rien trouvé)"
+_COPIED_WORDS = 7  # in a row: no coincidence
 # Only our own lines may open or close a fence.
 _FENCE = re.compile(r"</?\s*(?:donnees|données|question)\s*>|<\|[^|>]{0,40}\|>", re.IGNORECASE)
 
@@ -32,14 +34,22 @@ class Prompts:
     question: str
     known: str
     repair: str
+    secret: frozenset[tuple[str, ...]]
 
     @classmethod
     def load(cls, folder: Path = FOLDER) -> Prompts:
         """Read the files."""
-        return cls(
-            SystemMessage(_read(folder, "system")),
-            *(_read(folder, name) for name in ("question", "known", "repair")),
-        )
+        system = _read(folder, "system")
+        question, known, repair = (_read(folder, name) for name in ("question", "known", "repair"))
+        return cls(SystemMessage(system), question, known, repair, frozenset(_phrases(system)))
+
+    def faults(self, draft: str) -> tuple[str, ...]:
+        """What a draft must not be, apart from ungrounded: empty, or a copy of these rules."""
+        if not draft:
+            return ("la réponse est vide",)
+        if self.secret.isdisjoint(_phrases(draft)):
+            return ()
+        return ("la réponse recopie tes consignes",)
 
     def conversation(
         self,
@@ -67,9 +77,7 @@ class Prompts:
 
 def listed(passages: Iterable[Passage], language: Language) -> str:
     """Passages as numbered blocks, so that a model can tell them apart."""
-    blocks = [
-        f"[{i}] {unfence(_wording(passage, language))}" for i, passage in enumerate(passages, start=1)
-    ]
+    blocks = [f"[{i}] {unfence(_wording(passage, language))}" for i, passage in enumerate(passages, start=1)]
     return "\n".join(blocks) or NOTHING_FOUND
 
 
@@ -87,6 +95,11 @@ def _wording(passage: Passage, language: Language) -> str:
     if passage.offer is not None:
         return passage.text
     return f"{passage.title} : {passage.wording(language)}"
+
+
+def _phrases(text: str) -> Iterator[tuple[str, ...]]:
+    words = tokenise(text)
+    return (tuple(words[i : i + _COPIED_WORDS]) for i in range(len(words) - _COPIED_WORDS + 1))
 
 
 def _read(folder: Path, name: str) -> str:

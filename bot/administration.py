@@ -16,7 +16,6 @@ from handlers.broadcast import Broadcast
 from handlers.incident import Incidents
 from handlers.outcome import Handler
 from handlers.statistics import Stats
-from memory.audience import Audience
 from rag.normalise import fold
 
 BROADCAST_SECONDS = 2.0
@@ -62,9 +61,7 @@ def build_admin(core: Core, figures: Figures) -> Administration:
 
     signs = frozenset(texts.get("admin.incident_signs").split())
     incidents = Incidents(texts, store.notes, fold=fold, signs=signs)
-    broadcasts = Broadcasts(
-        store, Audience(store.database, store.outbox, clock=core.clock), texts, clock=core.clock
-    )
+    broadcasts = Broadcasts(store, store.audience, texts, clock=core.clock)
     backlog = Backlog(core)
     more: Mapping[str, Handler] = {
         "stats": Stats(texts, figures.collect, store.statistics),

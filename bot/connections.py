@@ -70,7 +70,9 @@ def _open_telegram(core: Core, intake: Intake, opened: Connections, busy: Callab
     settings, texts, report = core.settings, core.texts, core.alerting.report
     assert settings.telegram_bot_token is not None  # noqa: S101  # the caller checked
     endpoint = BotEndpoint(settings.telegram_api_base_url, settings.telegram_bot_token)
-    channel = TelegramChannel(core.http, endpoint, PartWords.of(texts))
+    channel = TelegramChannel(
+        core.http, endpoint, PartWords.of(texts), farewell=texts.get("telegram.farewell")
+    )
     core.add_channel(channel)
     opened.media[channel.name] = TelegramMedia(core.http, endpoint).fetch_voice
     opened.introductions["telegram-commands"] = lambda: channel.register_commands(texts, LISTED)

@@ -56,7 +56,8 @@ class Limits:
 class Server:
     """Starts, drains and stops the HTTP side of the bot.
 
-    `checks` answer "" when their part works, else the reason; the one named "store" decides `/healthz`.
+    `operators` is given when the admin page's sign-in shares it; else it is made from the settings. `checks`
+    answer "" when their part works, else the reason; the one named "store" decides `/healthz`.
     """
 
     def __init__(
@@ -67,12 +68,13 @@ class Server:
         providers: Providers | None = None,
         checks: Mapping[str, Check] | None = None,
         limits: Limits | None = None,
+        operators: OperatorAccess | None = None,
         on_stop: Sequence[Callable[[], None]] = (),
     ) -> None:
         self._host = settings.http_host
         self._port = settings.http_port
         token = settings.http_token.get_secret_value() if settings.http_token else None
-        self._operators = OperatorAccess(token)
+        self._operators = operators or OperatorAccess(token)
         self._limits = limits or Limits()
         self._on_stop = tuple(on_stop)
         self._draining = False

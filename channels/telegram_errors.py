@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from telegram.error import (
     BadRequest,
     ChatMigrated,
@@ -11,11 +9,10 @@ from telegram.error import (
     Forbidden,
     InvalidToken,
     NetworkError,
-    RetryAfter,
     TelegramError,
 )
 
-from channels.telegram_request import RequestNotSent
+from channels.telegram_request import RequestNotSent, ToldToWait
 from domain.errors import (
     BotError,
     ChannelBroken,
@@ -50,10 +47,8 @@ _MEANING: dict[type[TelegramError], type[BotError]] = {
 
 def to_bot_error(error: TelegramError) -> BotError:
     """The error of ours that says what to do next. Messages hold no text of subscribers and no token."""
-    if isinstance(error, RetryAfter):
-        wait = error.retry_after
-        seconds = wait.total_seconds() if isinstance(wait, timedelta) else float(wait)
-        return RateLimited(f"told to wait {seconds:g} s", seconds=seconds)
+    if isinstance(error, ToldToWait):
+        return RateLimited(error.message, seconds=float(error.seconds))
     if isinstance(error, BadRequest):  # a subclass of NetworkError, hence first
         return _bad_request(error)
     for kind, meaning in _MEANING.items():

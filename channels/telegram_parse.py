@@ -65,8 +65,9 @@ def parse_update(raw: object, account: str, *, now: float) -> InboundMessage | N
 
 def update_id_of(raw: object) -> int | None:
     """The number of an update, or None when it has none that Telegram could mean."""
-    number = mapping_of(raw).get("update_id")
-    return integer_of(number) if isinstance(number, int) else None
+    found = mapping_of(raw).get("update_id")
+    number = integer_of(found) if isinstance(found, int) else None
+    return None if number is None or number < 0 else number  # a negative offset would drop the backlog
 
 
 def _read(update: Mapping[str, Any]) -> _Part | None:

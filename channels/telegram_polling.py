@@ -173,7 +173,7 @@ class TelegramPoller:
         if status != HTTPStatus.OK:
             return self._failed(f"deleteWebhook: HTTP {status}")
         logger.warning("an old webhook was deleted", extra={"action": "telegram.webhook_deleted"})
-        return 0.0
+        return self._waits.first  # somebody may set it again at once
 
     def _failed(self, reason: str) -> float:
         self._failures += 1

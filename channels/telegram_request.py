@@ -2,7 +2,7 @@
 
 The bot token lives in `BotEndpoint` only: python-telegram-bot is given a stand-in, because it logs its URLs
 at DEBUG and shows its token in `repr(bot)`. What can go wrong on the wire is told apart by whether Telegram
-may have seen the request: `RequestNotSent` or `OutcomeUnknown`.
+may have seen the request: `RequestNotSent` or `OutcomeUnknown`; `ToldToWait` is a 429.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import aiohttp
 import orjson
 from pydantic import SecretStr
 from telegram import Bot
-from telegram.error import NetworkError, RetryAfter, TelegramError
+from telegram.error import NetworkError, TelegramError
 from telegram.request import BaseRequest, RequestData
 
 from domain.errors import BadSettings
@@ -40,6 +40,14 @@ class RequestNotSent(NetworkError):
 
 class OutcomeUnknown(NetworkError):
     """Telegram may or may not have done what was asked."""
+
+
+class ToldToWait(TelegramError):
+    """Telegram or a proxy said when to come back. The library's own RetryAfter warns at each use."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(f"told to wait {seconds} s")
+        self.seconds = seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +79,8 @@ class BotEndpoint:
 
 
 def timeouts(total: float) -> aiohttp.ClientTimeout:
-    """At most `total` seconds in all, of which connecting may take five."""
-    connect = min(CONNECT_SECONDS, total)
+    """At most `total` seconds in all, of which connecting may take five: what fails by then was not sent."""
+    connect = min(CONNECT_SECONDS, total / 2)
     return aiohttp.ClientTimeout(total=total, connect=connect, sock_connect=connect)
 
 
@@ -124,13 +132,13 @@ class AiohttpRequest(BaseRequest):
         connect_timeout: Any = BaseRequest.DEFAULT_NONE,
         pool_timeout: Any = BaseRequest.DEFAULT_NONE,
     ) -> tuple[int, bytes]:
-        """Send one call. Raises RequestNotSent, OutcomeUnknown or RetryAfter."""
+        """Send one call. Raises RequestNotSent, OutcomeUnknown or ToldToWait."""
         seconds = read_timeout if isinstance(read_timeout, int | float) else READ_SECONDS
         address = self._endpoint.method_url(url.rpartition("/")[2])
         body, headers = _encode(request_data)
         status, payload, answered = await call(self._session, address, body, seconds=seconds, headers=headers)
         if status == HTTPStatus.TOO_MANY_REQUESTS:
-            raise RetryAfter(retry_after(payload, answered))
+            raise ToldToWait(retry_after(payload, answered))
         if (
             status >= HTTPStatus.INTERNAL_SERVER_ERROR
             or status == HTTPStatus.REQUEST_TIMEOUT

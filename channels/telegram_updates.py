@@ -19,6 +19,8 @@ from domain.messages import AcceptMessages, InboundMessage
 SetAside = Callable[[str, bytes, str], Awaitable[None]]
 
 MAX_RAW = 16 * 1024
+_MAX_TRIES = 3
+_TRIES_KEPT = 256
 _MAX_DEPTH = 8
 _MAX_ITEMS = 40
 # The strings of a poison update that cannot hold what a person wrote.
@@ -43,11 +45,13 @@ class Updates:
         self._accept = accept
         self._set_aside = set_aside
         self._clock = clock
+        self._tries: dict[str, int] = {}
 
     async def take(self, updates: Sequence[object]) -> None:
         """Store the batch; what is poison is set aside, and the rest goes on without it.
 
-        Raises StoreUnavailable or Overloaded: then Telegram must deliver the whole batch again.
+        Raises StoreUnavailable or Overloaded: then Telegram must deliver the whole batch again. A message
+        that the inbox refuses for another reason counts as poison after its third delivery.
         """
         parsed = [(raw, await self._parsed(raw)) for raw in updates]
         messages = [(raw, message) for raw, message in parsed if message is not None]
@@ -59,8 +63,9 @@ class Updates:
             raise
         except Exception:  # one of them cannot be stored: find it, keep the others
             logger.exception("a batch was refused", extra={"action": "telegram.batch_refused"})
-            for raw, message in messages:
-                await self._take_alone(raw, message)
+            held = [message for raw, message in messages if not await self._take_alone(raw, message)]
+            if held:
+                raise StoreUnavailable(f"{len(held)} updates were refused") from None
 
     async def put_aside(self, raw: bytes, error: str) -> None:
         """Keep bytes that are no JSON, without the digits that may be somebody's PIN."""
@@ -77,14 +82,22 @@ class Updates:
             await self._put_aside_update(raw, type(error).__name__)
         return None
 
-    async def _take_alone(self, raw: object, message: InboundMessage) -> None:
+    async def _take_alone(self, raw: object, message: InboundMessage) -> bool:
+        """Whether Telegram may forget this one: it is stored, or set aside at its last try."""
         try:
             await self._accept([message])
         except (StoreUnavailable, Overloaded):
             raise
         except Exception as error:
             logger.exception("an update was refused", extra={"action": "telegram.refused"})
+            tries = self._tries.pop(message.external_id, 0) + 1
+            if tries < _MAX_TRIES:
+                self._tries[message.external_id] = tries
+                while len(self._tries) > _TRIES_KEPT:
+                    del self._tries[next(iter(self._tries))]
+                return False
             await self._put_aside_update(raw, type(error).__name__)
+        return True
 
     async def _put_aside_update(self, raw: object, error: str) -> None:
         logger.warning("update set aside: %s", error, extra={"action": "telegram.set_aside"})

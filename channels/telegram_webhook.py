@@ -148,14 +148,17 @@ async def set_webhook(
 
 
 async def _ask(session: aiohttp.ClientSession, endpoint: BotEndpoint, body: bytes) -> tuple[int, str, float]:
-    """Status (0: no answer), what Telegram says, and how long it asks us to wait."""
+    """Status (0: no answer of Telegram's), what it says, and how long it asks us to wait."""
     try:
         status, answer, headers = await call(
             session, endpoint.method_url("setWebhook"), body, seconds=_CALL_SECONDS
         )
     except (RequestNotSent, OutcomeUnknown) as error:
         return 0, error.message, 0.0
-    reason = str(decoded(answer).get("description") or f"HTTP {status}")[:200]
+    said = decoded(answer)
+    reason = str(said.get("description") or f"HTTP {status}")[:200]
+    if status == HTTPStatus.OK and said.get("ok") is not True:  # a proxy's page
+        return 0, reason, 0.0
     told_to_wait = status == HTTPStatus.TOO_MANY_REQUESTS
     return status, reason, float(retry_after(answer, headers)) if told_to_wait else 0.0
 

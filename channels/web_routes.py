@@ -257,7 +257,7 @@ def _with_cookie(request: web.Request, answer: web.Response, token: str) -> web.
         max_age=COOKIE_SECONDS,
         httponly=True,
         samesite="Strict",
-        secure=request.secure,
+        secure=request.secure or request.headers.get("X-Forwarded-Proto") == "https",
     )
     return answer
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import time
 from collections import OrderedDict
@@ -158,7 +159,7 @@ class WhatsAppChannel:
         form = aiohttp.FormData()
         form.add_field("messaging_product", "whatsapp")
         form.add_field("type", media_type)
-        form.add_field("file", file.data, filename=name, content_type=media_type)
+        form.add_field("file", io.BytesIO(file.data), filename=name, content_type=media_type)
         try:
             answer = await self._graph.post("media", form, seconds=UPLOAD_SECONDS)
             media_id = text_of(mapping_of(answer.body).get("id"), 512)

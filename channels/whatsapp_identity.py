@@ -7,11 +7,11 @@ business-scoped id may stand in its own field or inside the fields of the number
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from channels.whatsapp_clean import mapping_of, text_of
+from channels.whatsapp_clean import items_of, mapping_of, text_of
 from domain.errors import BadInput
 from domain.messages import ChatKey, Sender
 
@@ -58,10 +58,32 @@ def phone_of(*candidates: object) -> str | None:
     return next((text for text in plain if _PHONE.fullmatch(text)), None)
 
 
-def identify(message: Mapping[str, Any], contacts: Sequence[Mapping[str, Any]]) -> Identity:
+class Contacts:
+    """The contacts of one change, found by any of their ids; a change may hold a thousand."""
+
+    def __init__(self, raw: object) -> None:
+        contacts = [mapping_of(contact) for contact in items_of(raw)]
+        self.first: Mapping[str, Any] = contacts[0] if contacts else {}
+        self._only = len(contacts) == 1
+        self._by_id: dict[str, Mapping[str, Any]] = {}
+        for contact in contacts:
+            for field in ("user_id", "wa_id"):
+                if text := _id_text(contact.get(field)):
+                    self._by_id.setdefault(text, contact)
+
+    def of(self, *named: object) -> Mapping[str, Any]:
+        """The contact that one of the ids names; the only one there is when nothing is named."""
+        wanted = [text for text in map(_id_text, named) if text]
+        found = next((self._by_id[text] for text in wanted if text in self._by_id), None)
+        if found is not None:
+            return found
+        return self.first if self._only and not wanted else {}
+
+
+def identify(message: Mapping[str, Any], contacts: Contacts) -> Identity:
     """Who sent the message. Raises BadInput when nothing names a sender."""
     named = (message.get("from_user_id"), message.get("from"))
-    contact = _contact_of(named, contacts)
+    contact = contacts.of(*named)
     profile = mapping_of(contact.get("profile"))
     identity = Identity(
         user_id=user_id_of(*named, contact.get("user_id"), contact.get("wa_id")),
@@ -73,9 +95,7 @@ def identify(message: Mapping[str, Any], contacts: Sequence[Mapping[str, Any]]) 
     return identity
 
 
-def changed_chats(
-    account: str, message: Mapping[str, Any], contacts: Sequence[Mapping[str, Any]]
-) -> list[ChatKey]:
+def changed_chats(account: str, message: Mapping[str, Any], contacts: Contacts) -> list[ChatKey]:
     """Every key a change of number or identity touches, former ones first. Raises BadInput when none."""
     system = mapping_of(message.get("system"))
     told = _CHANGED_FROM.search(text_of(system.get("body")))
@@ -85,20 +105,12 @@ def changed_chats(
     if told:
         former.append(told[1])
         current.append(told[2])
-    current += [contact.get(field) for contact in contacts[:1] for field in ("user_id", "wa_id")]
+    current += [contacts.first.get(field) for field in ("user_id", "wa_id")]
     chats = (user_id_of(value) or phone_of(value) for value in former + current)
     keys = [ChatKey(CHANNEL, account, chat) for chat in dict.fromkeys(chats) if chat]
     if not keys:
         raise BadInput("a change of identity that names nobody")
     return keys
-
-
-def _contact_of(named: Sequence[object], contacts: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
-    wanted = {text for text in map(_id_text, named) if text}
-    for contact in contacts:
-        if wanted & {_id_text(contact.get("user_id")), _id_text(contact.get("wa_id"))}:
-            return contact
-    return contacts[0] if len(contacts) == 1 and not wanted else {}
 
 
 def _id_text(value: object) -> str:

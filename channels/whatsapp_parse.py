@@ -13,7 +13,7 @@ from typing import Any, Self
 from channels.whatsapp_clean import integer_of, items_of, mapping_of, text_of
 from channels.whatsapp_content import Content, read_content
 from channels.whatsapp_evidence import Evidence, read_status
-from channels.whatsapp_identity import CHANNEL, Identity, changed_chats, identify
+from channels.whatsapp_identity import CHANNEL, Contacts, Identity, changed_chats, identify
 from domain.errors import BadInput
 from domain.messages import ChatKey, InboundMessage, MessageKind
 
@@ -86,14 +86,14 @@ class _Change:
         messages, statuses = items_of(value.get("messages")), items_of(value.get("statuses"))
         if not messages and not statuses:
             return self._put_aside(change, _told(value) or "neither message nor status")
-        contacts = [mapping_of(contact) for contact in items_of(value.get("contacts"))]
+        contacts = Contacts(value.get("contacts"))
         for message in messages:
             self._message(message, contacts)
         for status in statuses:
             self._status(status)
         return None
 
-    def _message(self, raw: object, contacts: list[dict[str, Any]]) -> None:
+    def _message(self, raw: object, contacts: Contacts) -> None:
         if not isinstance(raw, dict):
             return self._put_aside(raw, "a message that is no object")
         try:
@@ -114,7 +114,7 @@ class _Change:
             self.delivery.evidence[evidence] = None
         return None
 
-    def _read(self, raw: dict[str, Any], contacts: list[dict[str, Any]]) -> Iterator[InboundMessage]:
+    def _read(self, raw: dict[str, Any], contacts: Contacts) -> Iterator[InboundMessage]:
         message_id = text_of(raw.get("id"), 512)
         if not message_id:
             raise BadInput("a message without id")
@@ -128,9 +128,7 @@ class _Change:
         key = ChatKey(CHANNEL, self.account, identity.chat)
         yield self._build(raw, key, identity, content, message_id)
 
-    def _system(
-        self, raw: dict[str, Any], contacts: list[dict[str, Any]], message_id: str
-    ) -> Iterator[InboundMessage]:
+    def _system(self, raw: dict[str, Any], contacts: Contacts, message_id: str) -> Iterator[InboundMessage]:
         """One message per key that the change touches, so that the memory behind each is sealed."""
         reason = text_of(mapping_of(raw.get("system")).get("type"), 60)
         chats = changed_chats(self.account, raw, contacts)

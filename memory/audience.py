@@ -9,8 +9,9 @@ from typing import Any
 
 from domain.messages import ChatKey, Reply
 from memory.database import Database
+from memory.outbox_rows import insert_parts
 from memory.rows import dump_json
-from memory.store_outbox import SqliteOutbox, insert_parts
+from memory.store_outbox import SqliteOutbox
 
 # The web page has no address of its own, and an unreachable or blocked subscriber is not written to.
 _REACHABLE = "reachable = 1 AND blocked = 0 AND chat NOT LIKE 'web:%' AND chat NOT LIKE 'ask:%'"

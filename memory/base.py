@@ -53,8 +53,8 @@ class Inbox(Protocol):
     async def retry(self, turn: Turn, *, delay: float, error: str, refund: bool = False) -> None:
         """Give the turn back; its chat waits `delay` seconds for it, so order holds.
 
-        `refund` takes the attempt back: a planned restart is not the turn's fault. A turn whose lease was lost
-        is left alone.
+        `refund` takes the attempt back: a planned restart is not the turn's fault. A turn whose lease was
+        lost is left alone.
         """
         ...
 
@@ -207,13 +207,40 @@ class Notes(Protocol):
 class Store(Protocol):
     """All of it, on one transaction per turn. Built by `memory.opening.open_store`."""
 
-    inbox: Inbox
-    outbox: Outbox
-    sessions: Sessions
-    long_term: LongTerm
-    editors: Editors
-    statistics: Statistics
-    notes: Notes
+    @property
+    def inbox(self) -> Inbox:
+        """Messages between acknowledgement and turn."""
+        ...
+
+    @property
+    def outbox(self) -> Outbox:
+        """Replies between commit and platform."""
+        ...
+
+    @property
+    def sessions(self) -> Sessions:
+        """Sessions."""
+        ...
+
+    @property
+    def long_term(self) -> LongTerm:
+        """What outlives sessions."""
+        ...
+
+    @property
+    def editors(self) -> Editors:
+        """Open questions and dead letters."""
+        ...
+
+    @property
+    def statistics(self) -> Statistics:
+        """Anonymous facts about turns."""
+        ...
+
+    @property
+    def notes(self) -> Notes:
+        """Small values of other rooms."""
+        ...
 
     async def commit(self, turn: Turn, commit: TurnCommit) -> bool:
         """One transaction: messages done, state replaced, replies queued. False: lease lost, no write."""

@@ -285,7 +285,8 @@ class Checkpointer(BaseCheckpointSaver[str]):
             return None
 
     async def _set_aside(self, thread_id: str, error: StoreCorrupt) -> None:
-        self._on_trouble(f"the state of a session cannot be read and was set aside: {error}")
+        logger.warning("state set aside: %s", error, extra={"action": "state_set_aside"})
+        self._on_trouble("l'état d'une session est illisible : mis de côté, la conversation repart à neuf")
         self.forget(thread_id)
         with suppress(BotError):  # on a damaged page even this may fail; the session starts afresh anyway
             await self._checkpoints.quarantine(thread_id, error=str(error), at=self._clock())

@@ -1,8 +1,10 @@
 """The tables behind LangGraph's saver: checkpoints and their pending writes, as bytes.
 
-What the bytes mean is the serializer's matter. `write_in` keeps the latest checkpoint of a thread only and runs
-inside a turn's transaction; the rest serves the complete saver interface.
+What the bytes mean is the serializer's matter. `write_in` keeps the latest checkpoint of a thread only and
+runs inside a turn's transaction; the rest serves the complete saver interface.
 """
+
+# ruff: noqa: S608 - every statement is made of constants here; what callers give is bound
 
 from __future__ import annotations
 
@@ -16,6 +18,8 @@ from memory.records import CheckpointWrite
 
 _COLUMNS = "thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id, run_id, type, checkpoint, metadata"
 _WRITE_COLUMNS = "thread_id, checkpoint_ns, checkpoint_id, task_id, idx, channel, type, value, task_path"
+
+_TABLES = (("checkpoints", _COLUMNS, "checkpoint"), ("checkpoint_writes", _WRITE_COLUMNS, "value"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,18 +134,23 @@ class Checkpoints:
 
         await self._database.write(work)
 
-    async def copy_thread(
-        self, source: str, target: str, *, rebind: Callable[[str, bytes], bytes] | None = None
-    ) -> None:
+    async def copy_thread(self, source: str, target: str, *, rebind: Callable[[str, bytes], bytes]) -> None:
         """Copy every checkpoint and write of a thread under another name.
 
-        `rebind` turns a blob of the source, by its type tag, into one that the target can read.
+        `rebind` turns a blob of the source, given its type tag, into one that the target can read.
         """
-        names = (source, target, rebind or _unchanged)
 
         def work(connection: sqlite3.Connection) -> None:
-            _copy_rows(connection, "checkpoints", _COLUMNS, "checkpoint", *names)
-            _copy_rows(connection, "checkpoint_writes", _WRITE_COLUMNS, "value", *names)
+            for table, columns, blob_column in _TABLES:
+                names = columns.split(", ")
+                kind_at, blob_at = names.index("type"), names.index(blob_column)
+                marks = ", ".join("?" * len(names))
+                for row in connection.execute(
+                    f"SELECT {columns} FROM {table} WHERE thread_id = ?", (source,)
+                ).fetchall():
+                    copied = [target, *row[1:]]
+                    copied[blob_at] = rebind(row[kind_at], row[blob_at])
+                    connection.execute(f"INSERT OR REPLACE INTO {table} ({columns}) VALUES ({marks})", copied)
 
         await self._database.write(work)
 
@@ -206,29 +215,6 @@ def _upsert(connection: sqlite3.Connection, checkpoint: CheckpointWrite) -> None
     )
 
 
-def _unchanged(kind: str, blob: bytes) -> bytes:
-    return blob
-
-
-def _copy_rows(
-    connection: sqlite3.Connection,
-    table: str,
-    columns: str,
-    blob_column: str,
-    source: str,
-    target: str,
-    rebind: Callable[[str, bytes], bytes],
-) -> None:
-    names = columns.split(", ")
-    kind_at, blob_at = names.index("type"), names.index(blob_column)
-    marks = ", ".join("?" * len(names))
-    rows = connection.execute(f"SELECT {columns} FROM {table} WHERE thread_id = ?", (source,)).fetchall()
-    for row in rows:
-        copied = [target, *row[1:]]
-        copied[blob_at] = rebind(row[kind_at], row[blob_at])
-        connection.execute(f"INSERT OR REPLACE INTO {table} ({columns}) VALUES ({marks})", copied)
-
-
 def _delete_one(connection: sqlite3.Connection, named: tuple[str, str, str]) -> None:
     where = "WHERE thread_id = ? AND checkpoint_ns = ? AND checkpoint_id = ?"
     connection.execute(f"DELETE FROM checkpoints {where}", named)
@@ -237,7 +223,8 @@ def _delete_one(connection: sqlite3.Connection, named: tuple[str, str, str]) -> 
 
 def _keep_latest(connection: sqlite3.Connection, thread_id: str) -> None:
     latest = connection.execute(
-        "SELECT checkpoint_ns, max(checkpoint_id) FROM checkpoints WHERE thread_id = ? GROUP BY checkpoint_ns",
+        "SELECT checkpoint_ns, max(checkpoint_id) FROM checkpoints WHERE thread_id = ?"
+        " GROUP BY checkpoint_ns",
         (thread_id,),
     ).fetchall()
     for namespace, checkpoint_id in latest:

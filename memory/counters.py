@@ -17,7 +17,7 @@ def add_to(connection: sqlite3.Connection, **amounts: float) -> None:
 def set_to(connection: sqlite3.Connection, name: str, value: float) -> None:
     """Give a counter another value."""
     connection.execute(
-        "INSERT INTO counters (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        "INSERT OR REPLACE INTO counters (name, value) VALUES (?, ?)",
         (name, value),
     )
 

@@ -1,8 +1,8 @@
 """One SQLite file, one connection, one thread: reads hop into it, writes share transactions.
 
-Writers hand in units of work, plain functions on the sqlite3 connection. While one transaction is being synced,
-the units that arrive wait and become the next one: the batch grows with the load and nobody is delayed on
-purpose. A savepoint around each unit lets it fail alone; one COMMIT, thus one fsync, serves them all.
+Writers hand in units of work, plain functions on the sqlite3 connection. While one transaction is being
+synced, the units that arrive wait and become the next one: the batch grows with the load and nobody is
+delayed on purpose. A savepoint around each unit lets it fail alone; one COMMIT, thus one fsync, serves them.
 """
 
 from __future__ import annotations
@@ -88,11 +88,18 @@ class Database:
     """The one way to the file. Start with `start()`, end with `close()`."""
 
     def __init__(
-        self, connection: Connection, reserve: Reserve, *, on_trouble: Callable[[str], None] = logger.error
+        self,
+        connection: Connection,
+        reserve: Reserve,
+        *,
+        on_trouble: Callable[[str], None] = logger.error,
+        on_damage: Callable[[], None] = lambda: None,
     ) -> None:
         self._connection = connection
         self._reserve = reserve
         self._on_trouble = on_trouble
+        self._on_damage = on_damage
+        self._damaged = False
         self._waiting: deque[_Unit[Any]] = deque()
         self._wake = asyncio.Event()
         self._closing = False
@@ -135,7 +142,7 @@ class Database:
         full. Raises StoreUnavailable when nothing could be written, else what `work` raised.
         """
         self._check_open(vital)
-        unit = _Unit(work, committed, vital, asyncio.get_running_loop().create_future())
+        unit: _Unit[T] = _Unit(work, committed, vital, asyncio.get_running_loop().create_future())
         self._waiting.append(unit)
         self._wake.set()
         return await unit.future
@@ -195,7 +202,9 @@ class Database:
         self.short_of_space = True
         self._next_reserve = time.monotonic() + RETRY_RESERVE
         await asyncio.to_thread(self._reserve.free)
-        self._on_trouble("the disk is full: new messages are refused, replies still go out")
+        self._on_trouble(
+            "le disque est plein : les nouveaux messages sont refusés, les réponses partent encore"
+        )
         _fail_all([unit for unit in batch if not unit.vital], failure)
         vital = [unit for unit in batch if unit.vital]
         try:
@@ -218,11 +227,17 @@ class Database:
         if not isinstance(error, sqlite3.Error):
             return error
         if _code(error) in _DAMAGE:
-            self._on_trouble(f"the database file is damaged: {error}; a restart salvages what can be read")
+            self._tell_of_damage(error)
             return StoreCorrupt(str(error))
         if _code(error) in _PASSING:
             return StoreUnavailable(str(error))
         return error
+
+    def _tell_of_damage(self, error: Exception) -> None:
+        if not self._damaged:
+            self._damaged = True
+            self._on_damage()
+            self._on_trouble(f"la base est endommagée ({error}) : un redémarrage récupère ce qui est lisible")
 
 
 def _run_transaction(connection: sqlite3.Connection, works: Sequence[Work[Any]]) -> list[_Outcome]:
@@ -241,7 +256,7 @@ def _run_unit(connection: sqlite3.Connection, work: Work[Any]) -> _Outcome:
     connection.execute("SAVEPOINT unit")
     try:
         value = work(connection)
-    except Exception as error:  # noqa: BLE001 - handed to the one who asked; the others' work stands
+    except Exception as error:  # handed to the one who asked; the others' work stands
         if _code(error) in _PASSING or not connection.in_transaction:
             raise
         connection.execute("ROLLBACK TO unit")

@@ -1,4 +1,4 @@
-"""Tasks of the store that outlive the call that started them: kept, and finished before the file is closed."""
+"""Tasks of the store that outlive the call that started them: kept, and finished before it closes."""
 
 from __future__ import annotations
 

@@ -9,20 +9,28 @@ from typing import Any
 
 import orjson
 
-# What leaves the house of a table: its columns by the names of the export.
+# By the names of the export.
 _TABLES: Mapping[str, str] = {
-    "profil": "SELECT language, phone, first_seen, last_inbound_at, reachable, blocked, sealed, handoff_until,"
-    " extra FROM profiles WHERE chat = ?",
-    "session": "SELECT created_at, last_activity, messages, documents, tool_calls, language, rest FROM sessions"
-    " WHERE chat = ?",
-    "echanges": "SELECT at, session_started_at, question, answer, language, origin, passage_ids, answered, rating"
-    " FROM exchanges WHERE chat = ? ORDER BY id",
+    "profil": "SELECT language, phone, first_seen, last_inbound_at, reachable, blocked, sealed,"
+    " handoff_until, extra FROM profiles WHERE chat = ?",
+    "session": "SELECT created_at, last_activity, messages, documents, tool_calls, language, rest"
+    " FROM sessions WHERE chat = ?",
+    "echanges": "SELECT at, session_started_at, question, answer, language, origin, passage_ids, answered,"
+    " rating FROM exchanges WHERE chat = ? ORDER BY id",
     "messages_en_attente": "SELECT received_at, parked_at, body FROM inbox WHERE chat = ? ORDER BY seq",
     "reponses": "SELECT created_at, state, body FROM outbox WHERE chat = ? ORDER BY id",
 }
 _SAID = ("echanges", "messages_en_attente", "reponses")
 _TIMES = frozenset(
-    {"first_seen", "last_inbound_at", "handoff_until", "created_at", "last_activity", "at", "session_started_at"}
+    {
+        "first_seen",
+        "last_inbound_at",
+        "handoff_until",
+        "created_at",
+        "last_activity",
+        "at",
+        "session_started_at",
+    }
     | {"received_at", "parked_at"}
 )
 _NESTED = frozenset({"extra", "passage_ids", "body"})

@@ -1,4 +1,4 @@
-"""A file that takes up disk space until the disk is full: then it is freed, and replies can still be settled."""
+"""A file that takes up disk space until the disk is full: then it is freed, and replies still go out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Messages and replies as the JSON of one column. Reading back raises StoreCorrupt, whatever the bytes are."""
+"""Messages and replies as the JSON of one column. Reading back raises StoreCorrupt, whatever is there."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _BROKEN = (ValueError, TypeError, KeyError, AttributeError, IndexError)
 
 
 def seen_hash(message: InboundMessage) -> bytes:
-    """What deduplication keeps of (channel, account, external id): it names nobody and cannot be read back."""
+    """What deduplication keeps of (channel, account, external id): it names nobody."""
     key = message.key
     named = orjson.dumps([key.channel, key.account, message.external_id])
     return hashlib.blake2b(named, digest_size=16).digest()

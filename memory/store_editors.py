@@ -39,12 +39,14 @@ class SqliteEditors:
     async def close_question(self, question_id: int) -> None:
         """See `memory.base.Editors.close_question`."""
         await self._database.write(
-            lambda connection: connection.execute(
-                "UPDATE exchanges SET open_reason = NULL WHERE open_reason IS NOT NULL AND"
-                " (lower(trim(question)), open_reason) ="
-                " (SELECT lower(trim(question)), open_reason FROM exchanges WHERE id = ?)",
-                (question_id,),
-            ).rowcount
+            lambda connection: (
+                connection.execute(
+                    "UPDATE exchanges SET open_reason = NULL WHERE open_reason IS NOT NULL AND"
+                    " (lower(trim(question)), open_reason) ="
+                    " (SELECT lower(trim(question)), open_reason FROM exchanges WHERE id = ?)",
+                    (question_id,),
+                ).rowcount
+            )
         )
 
     async def dead_letters(self, limit: int) -> Sequence[DeadLetter]:

@@ -15,10 +15,11 @@ from domain.messages import ChatKey, InboundMessage, Reply
 from memory.database import Database
 from memory.errands import Errands
 from memory.lanes import Item, Lanes, wait_for_change
+from memory.outbox_rows import insert_parts
 from memory.quarantine import quarantine
 from memory.records import Acceptance, StoredMessage, Turn
 from memory.rows import dump_message, load_message, seen_hash
-from memory.store_outbox import SqliteOutbox, insert_parts
+from memory.store_outbox import SqliteOutbox
 
 logger = logging.getLogger(__name__)
 
@@ -172,12 +173,13 @@ class SqliteInbox:
         now = self._clock()
 
         def work(connection: sqlite3.Connection) -> list[tuple[int, str, float, int]]:
-            rows = connection.execute(
-                "SELECT seq, chat, received_at, merges FROM inbox WHERE parked_turn = ? ORDER BY seq", (turn_id,)
+            rows: list[tuple[int, str, float, int]] = connection.execute(
+                "SELECT seq, chat, received_at, merges FROM inbox WHERE parked_turn = ? ORDER BY seq",
+                (turn_id,),
             ).fetchall()
             connection.execute(
-                "UPDATE inbox SET parked_turn = NULL, parked_at = NULL, attempts = 0, ready_at = ?, error = ''"
-                " WHERE parked_turn = ?",
+                "UPDATE inbox SET parked_turn = NULL, parked_at = NULL, attempts = 0, ready_at = ?,"
+                " error = '' WHERE parked_turn = ?",
                 (now, turn_id),
             )
             return rows
@@ -186,7 +188,8 @@ class SqliteInbox:
             for seq, chat, received_at, merges in rows:
                 self.lanes.put_back(chat, [Item(seq, now, received_at, bool(merges))])
 
-        return bool(await self._database.write(work, committed=committed))
+        rows = await self._database.write(work, committed=committed)
+        return bool(rows)
 
     def _item(self, seq: int, received_at: float, ready_at: float, *, merges: bool) -> Item:
         return Item(seq, min(ready_at or received_at, self._clock() + MAX_AHEAD), received_at, merges)

@@ -1,5 +1,7 @@
 """Long-term memory: profiles and exchanges, with full-text search."""
 
+# ruff: noqa: S608 - every statement is made of constants here; what callers give is bound
+
 from __future__ import annotations
 
 import re
@@ -105,7 +107,7 @@ class SqliteLongTerm:
 def save_profile(connection: sqlite3.Connection, profile: Profile) -> None:
     """Replace a profile inside the caller's transaction."""
     connection.execute(
-        f"INSERT OR REPLACE INTO profiles ({_PROFILE}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - constant
+        f"INSERT OR REPLACE INTO profiles ({_PROFILE}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             str(profile.key),
             profile.language,
@@ -126,8 +128,8 @@ def add_exchange(connection: sqlite3.Connection, exchange: Exchange) -> None:
     rating = None if exchange.rating is None else int(exchange.rating)
     reason = "bad_rating" if rating == 0 else None
     connection.execute(
-        "INSERT INTO exchanges (chat, at, session_started_at, question, answer, language, origin, passage_ids,"
-        " answered, rating, open_reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO exchanges (chat, at, session_started_at, question, answer, language, origin,"
+        " passage_ids, answered, rating, open_reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             str(exchange.key),
             exchange.at,
@@ -147,7 +149,8 @@ def add_exchange(connection: sqlite3.Connection, exchange: Exchange) -> None:
 def rate_newest(connection: sqlite3.Connection, chat: str, *, useful: bool) -> None:
     """Write feedback on the chat's newest exchange inside the caller's transaction."""
     connection.execute(
-        "UPDATE exchanges SET rating = ?1, open_reason = CASE WHEN ?1 = 0 THEN coalesce(open_reason, 'bad_rating')"
+        "UPDATE exchanges SET rating = ?1, open_reason = CASE"
+        " WHEN ?1 = 0 THEN coalesce(open_reason, 'bad_rating')"
         " WHEN open_reason = 'bad_rating' THEN NULL ELSE open_reason END"
         " WHERE id = (SELECT max(id) FROM exchanges WHERE chat = ?2)",
         (int(useful), chat),

@@ -5,51 +5,29 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
-from itertools import chain
 
-from domain.errors import StoreCorrupt
 from domain.messages import ChatKey, Reply
 from memory.database import Database
 from memory.errands import Errands
 from memory.lanes import Item, Lanes, wait_for_change
-from memory.quarantine import quarantine
+from memory.outbox_rows import (
+    FINAL,
+    SELECT,
+    UNREADABLE,
+    Prepared,
+    Settled,
+    close_chat,
+    confirm_one,
+    insert_parts,
+    mark_sending,
+    readable,
+    settle_one,
+)
 from memory.records import OutboxPart, SendState, Settlement
-from memory.rows import dump_reply, load_reply
+from memory.rows import dump_reply
 
 AFTER_TROUBLE = 0.5
 MAX_AHEAD = 86_400.0  # no wait asked for by a platform is longer
-MAX_ERROR = 500
-COPIES = 2  # a part in doubt this often is parked: it may have arrived that often
-FINAL = frozenset({SendState.SENT, SendState.FAILED, SendState.DEAD})
-# Platform evidence only moves a part to a higher rank.
-_RANK = {
-    SendState.PENDING: 0,
-    SendState.SENDING: 1,
-    SendState.IN_DOUBT: 2,
-    SendState.SENT: 3,
-    SendState.FAILED: 4,
-    SendState.DEAD: 4,
-}
-_COLUMNS = (
-    "id, chat, state, created_at, due_at, attempts, doubts, plain, turn_id, part_no, reply_to, platform_id,"
-    " error, body, attachment"
-)
-_GONE = "gone"
-_UNREADABLE = "unreadable"
-_SELECT = f"SELECT {_COLUMNS} FROM outbox"  # noqa: S608 - a constant list of columns
-
-Prepared = tuple[bytes, bytes | None]
-Row = tuple[
-    int, str, str, float, float, int, int, int, int | None, int, str, str, str, bytes, bytes | None
-]
-
-
-@dataclass(frozen=True, slots=True)
-class _Settled:
-    state: SendState
-    due: float
-    closed: tuple[int, ...] = ()
 
 
 class SqliteOutbox:
@@ -115,14 +93,14 @@ class SqliteOutbox:
         """See `memory.base.Outbox.settle`."""
         now = self._clock()
 
-        def work(connection: sqlite3.Connection) -> _Settled | None:
-            settled = _settle_one(connection, part.id, settlement, now)
+        def work(connection: sqlite3.Connection) -> Settled | None:
+            settled = settle_one(connection, part.id, settlement, now)
             if not settlement.close_chat:
                 return settled
-            closed = _close_chat(connection, part, settlement.error, now)
-            return _Settled(settled.state, settled.due, closed) if settled else None
+            closed = close_chat(connection, part, settlement.error, now)
+            return Settled(settled.state, settled.due, closed) if settled else None
 
-        def committed(settled: _Settled | None) -> None:
+        def committed(settled: Settled | None) -> None:
             chat, lanes = str(part.key), self.lanes(part.key)
             if settled is None:
                 lanes.remove(chat, [part.id])
@@ -138,16 +116,7 @@ class SqliteOutbox:
         now = self._clock()
 
         def work(connection: sqlite3.Connection) -> str | None:
-            row = connection.execute(
-                "SELECT chat, state, platform_id FROM outbox WHERE id = ?", (part_id,)
-            ).fetchone()
-            if row is None or not _moves_forward(SendState(row[1]), state, proven=bool(row[2])):
-                return None
-            connection.execute(
-                "UPDATE outbox SET state = ?, platform_id = ?, error = ?, settled_at = ? WHERE id = ?",
-                (state, platform_id, error[:MAX_ERROR], now if state in FINAL else None, part_id),
-            )
-            return str(row[0])
+            return confirm_one(connection, part_id, state, platform_id=platform_id, error=error, now=now)
 
         def committed(chat: str | None) -> None:
             if chat is not None:
@@ -160,9 +129,9 @@ class SqliteOutbox:
 
         def query(connection: sqlite3.Connection) -> list[OutboxPart]:
             rows = connection.execute(
-                f"{_SELECT} WHERE chat = ? AND id > ? ORDER BY id LIMIT ?", (str(key), part_id, limit)
+                f"{SELECT} WHERE chat = ? AND id > ? ORDER BY id LIMIT ?", (str(key), part_id, limit)
             ).fetchall()
-            return [part for row in rows if (part := _readable(row))]
+            return [part for row in rows if (part := readable(row))]
 
         return await self._database.read(query)
 
@@ -193,8 +162,9 @@ class SqliteOutbox:
 
         def work(connection: sqlite3.Connection) -> tuple[str, float] | None:
             found: tuple[str, float] | None = connection.execute(
-                "UPDATE outbox SET state = 'pending', due_at = ?, attempts = 0, doubts = 0, settled_at = NULL,"
-                " platform_id = '', error = '' WHERE id = ? AND state = 'dead' RETURNING chat, created_at",
+                "UPDATE outbox SET state = 'pending', due_at = ?, attempts = 0, doubts = 0,"
+                " settled_at = NULL, platform_id = '', error = ''"
+                " WHERE id = ? AND state = 'dead' RETURNING chat, created_at",
                 (now, part_id),
             ).fetchone()
             return found
@@ -230,7 +200,7 @@ class SqliteOutbox:
         now = self._clock()
 
         def work(connection: sqlite3.Connection) -> list[OutboxPart | str]:
-            return [_send_one(connection, part_id, self._boot, now) for _, _, part_id in picked]
+            return [mark_sending(connection, part_id, self._boot, now) for _, _, part_id in picked]
 
         def committed(parts: list[OutboxPart | str]) -> None:
             for (lanes, chat, part_id), part in zip(picked, parts, strict=True):
@@ -238,7 +208,7 @@ class SqliteOutbox:
                 if isinstance(part, str):
                     lanes.remove(chat, [part_id])
                     lanes.release(chat, part_id)
-                if part == _UNREADABLE:
+                if part == UNREADABLE:
                     self._on_trouble("une réponse en attente est illisible : mise de côté (quarantine)")
 
         try:
@@ -256,118 +226,3 @@ class SqliteOutbox:
         for part in parts:
             state = SendState.IN_DOUBT if part.doubts else SendState.PENDING
             await self.settle(part, Settlement(state, due_at=now, counts=False))
-
-
-def _send_one(connection: sqlite3.Connection, part_id: int, boot: int, now: float) -> OutboxPart | str:
-    row: Row | None = connection.execute(
-        "UPDATE outbox SET state = 'sending', attempts = attempts + 1, boot = ?"
-        f" WHERE id = ? AND state IN ('pending', 'in_doubt') RETURNING {_COLUMNS}",
-        (boot, part_id),
-    ).fetchone()
-    if row is None:
-        return _GONE
-    part = _readable(row)
-    if part is None:
-        quarantine(connection, "outbox", row[1], row[13], error="unreadable", at=now)
-        connection.execute("DELETE FROM outbox WHERE id = ?", (part_id,))
-        return _UNREADABLE
-    return part
-
-
-def insert_parts(
-    connection: sqlite3.Connection,
-    chat: str,
-    parts: Sequence[Prepared],
-    now: float,
-    *,
-    turn_id: int | None,
-    reply_to: str = "",
-) -> list[int]:
-    """Queue prepared replies inside the caller's transaction; returns their ids."""
-    return [
-        connection.execute(
-            "INSERT INTO outbox (chat, state, created_at, due_at, turn_id, part_no, reply_to, body, attachment)"
-            " VALUES (?, 'pending', ?, ?, ?, ?, ?, ?, ?)",
-            (chat, now, now, turn_id, number, reply_to, body, attachment),
-        ).lastrowid
-        or 0
-        for number, (body, attachment) in enumerate(parts)
-    ]
-
-
-def _readable(row: Row) -> OutboxPart | None:
-    part_id, chat, state, created_at, due_at, attempts, doubts, plain, turn_id, part_no, *rest = row
-    reply_to, platform_id, error, body, attachment = rest
-    try:
-        reply = load_reply(body, attachment)
-        key, known = ChatKey.parse(chat), SendState(state)
-    except (StoreCorrupt, ValueError):
-        return None
-    return OutboxPart(
-        id=part_id,
-        key=key,
-        reply=reply,
-        state=known,
-        created_at=created_at,
-        due_at=due_at,
-        attempts=attempts,
-        doubts=doubts,
-        plain=bool(plain),
-        turn_id=turn_id,
-        part_no=part_no,
-        reply_to=reply_to,
-        platform_id=platform_id,
-        error=error,
-    )
-
-
-def _settle_one(
-    connection: sqlite3.Connection, part_id: int, settlement: Settlement, now: float
-) -> _Settled | None:
-    row = connection.execute(
-        "SELECT state, doubts, due_at, platform_id FROM outbox WHERE id = ?", (part_id,)
-    ).fetchone()
-    if row is None:
-        return None
-    state, doubts, due_at, platform_id = row
-    if state != SendState.SENDING:  # evidence was faster than the answer of the platform
-        if settlement.platform_id and not platform_id:
-            connection.execute(
-                "UPDATE outbox SET platform_id = ? WHERE id = ?", (settlement.platform_id, part_id)
-            )
-        return _Settled(SendState(state), due_at)
-    doubts += settlement.state is SendState.IN_DOUBT and settlement.counts
-    final = SendState.DEAD if doubts >= COPIES and settlement.state is SendState.IN_DOUBT else settlement.state
-    connection.execute(
-        "UPDATE outbox SET state = ?, doubts = ?, due_at = ?, attempts = attempts - ?, plain = max(plain, ?),"
-        " platform_id = ?, error = ?, settled_at = ? WHERE id = ?",
-        (
-            final,
-            doubts,
-            settlement.due_at,
-            0 if settlement.counts else 1,
-            int(settlement.plain),
-            settlement.platform_id or platform_id,
-            settlement.error[:MAX_ERROR],
-            now if final in FINAL else None,
-            part_id,
-        ),
-    )
-    return _Settled(final, settlement.due_at)
-
-
-def _close_chat(connection: sqlite3.Connection, part: OutboxPart, error: str, now: float) -> tuple[int, ...]:
-    connection.execute("UPDATE profiles SET reachable = 0 WHERE chat = ?", (str(part.key),))
-    rows = connection.execute(
-        "UPDATE outbox SET state = 'failed', settled_at = ?, error = ?"
-        " WHERE chat = ? AND id <> ? AND state IN ('pending', 'in_doubt') RETURNING id",
-        (now, error[:MAX_ERROR], str(part.key), part.id),
-    ).fetchall()
-    return tuple(chain.from_iterable(rows))
-
-
-def _moves_forward(present: SendState, wanted: SendState, *, proven: bool) -> bool:
-    """A part parked for doubt alone, without a word of the platform, may still turn out to have arrived."""
-    if present is SendState.DEAD and wanted is SendState.SENT:
-        return not proven
-    return _RANK[wanted] > _RANK[present]

@@ -1,5 +1,7 @@
 """Sessions: one row per chat, and totals that survive restarts."""
 
+# ruff: noqa: S608 - every statement is made of constants here; what callers give is bound
+
 from __future__ import annotations
 
 import sqlite3
@@ -16,7 +18,15 @@ from memory.rows import dump_choices, load_choices
 
 ENDED_AT_ONCE = 100  # sessions ended in one transaction: some milliseconds, so that no turn waits for long
 _COLUMNS = "chat, created_at, last_activity, messages, documents, tool_calls, language, choices, rest"
-_SELECT = f"SELECT {_COLUMNS} FROM sessions"  # noqa: S608 - a constant list of columns
+_UPDATE = (
+    "UPDATE sessions SET last_activity = ?, messages = ?, documents = ?, tool_calls = ?, language = ?,"
+    " choices = ?, rest = ? WHERE chat = ? AND created_at = ?"
+)
+_INSERT = (
+    "INSERT INTO sessions (last_activity, messages, documents, tool_calls, language, choices, rest, chat,"
+    " created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_SELECT = f"SELECT {_COLUMNS} FROM sessions"
 
 Row = tuple[str, float, float, int, int, int, str | None, str, str]
 
@@ -106,27 +116,22 @@ class SqliteSessions:
 
 
 def save_session(connection: sqlite3.Connection, session: SessionRecord) -> None:
-    """Write a session inside the caller's transaction; another start than the stored one is another session."""
+    """Write a session inside the caller's transaction; another start than the stored one is a new session."""
     chat = str(session.key)
-    stored = connection.execute("SELECT created_at FROM sessions WHERE chat = ?", (chat,)).fetchone()
-    if stored is not None and stored[0] != session.created_at:
-        drop_session(connection, chat)
-        stored = None
-    connection.execute(
-        f"INSERT OR REPLACE INTO sessions ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - as above
-        (
-            chat,
-            session.created_at,
-            session.last_activity,
-            session.messages,
-            session.documents,
-            session.tool_calls,
-            session.language,
-            dump_choices(session.choices),
-            session.rest,
-        ),
+    values = (
+        session.last_activity,
+        session.messages,
+        session.documents,
+        session.tool_calls,
+        session.language,
+        dump_choices(session.choices) if session.choices else "[]",
+        session.rest,
+        chat,
+        session.created_at,
     )
-    if stored is None:
+    if connection.execute(_UPDATE, values).rowcount == 0:
+        drop_session(connection, chat)
+        connection.execute(_INSERT, values)
         add_to(connection, sessions_total=1)
 
 

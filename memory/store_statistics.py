@@ -1,9 +1,13 @@
 """Anonymous facts about turns."""
 
+# ruff: noqa: S608 - every statement is made of constants here; what callers give is bound
+
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from functools import partial
+from typing import Any
 
 from memory.counters import counters
 from memory.database import Database
@@ -17,8 +21,6 @@ _COLUMNS = (
     " prompt_tokens, completion_tokens"
 )
 
-Row = tuple[float, str, str, str, str, int, int, float, float, float, float, int, int]
-
 
 class SqliteStatistics:
     """Facts on SQLite."""
@@ -31,16 +33,11 @@ class SqliteStatistics:
         found: list[TurnFacts] = []
         after = await self._database.read(lambda connection: _first_wanted(connection, since))
         while True:
-            rows: list[tuple[int, *Row]] = await self._database.read(
-                lambda connection, after=after: connection.execute(
-                    f"SELECT id, {_COLUMNS} FROM facts WHERE id > ? AND at >= ? ORDER BY id LIMIT ?",
-                    (after, since, PAGE),
-                ).fetchall()
-            )
-            found += [TurnFacts(*row[1:6], bool(row[6]), *row[7:]) for row in rows]
-            if len(rows) < PAGE:
-                return sorted(found, key=lambda fact: fact.at)[-MAX_FACTS:]
-            after = rows[-1][0]
+            page = await self._database.read(partial(_page, since=since, after=after))
+            found += [facts for _, facts in page]
+            if len(page) < PAGE:
+                return sorted(found, key=lambda facts: facts.at)[-MAX_FACTS:]
+            after = page[-1][0]
 
     async def total_turns(self) -> int:
         """See `memory.base.Statistics.total_turns`."""
@@ -50,8 +47,9 @@ class SqliteStatistics:
         """See `memory.base.Statistics.top_questions`. Counted over the newest exchanges only."""
         return await self._database.read(
             lambda connection: connection.execute(
-                "SELECT question, count(*) FROM (SELECT question FROM exchanges WHERE at >= ? ORDER BY at DESC"
-                " LIMIT ?) GROUP BY lower(trim(question)) ORDER BY count(*) DESC, question LIMIT ?",
+                "SELECT question, count(*) FROM"
+                " (SELECT question FROM exchanges WHERE at >= ? ORDER BY at DESC LIMIT ?)"
+                " GROUP BY lower(trim(question)) ORDER BY count(*) DESC, question LIMIT ?",
                 (since, RECENT_EXCHANGES, limit),
             ).fetchall()
         )
@@ -60,7 +58,7 @@ class SqliteStatistics:
 def add_facts(connection: sqlite3.Connection, facts: TurnFacts) -> None:
     """Keep the facts of a turn inside the caller's transaction."""
     connection.execute(
-        f"INSERT INTO facts ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - constant
+        f"INSERT INTO facts ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             facts.at,
             facts.channel,
@@ -77,6 +75,18 @@ def add_facts(connection: sqlite3.Connection, facts: TurnFacts) -> None:
             facts.completion_tokens,
         ),
     )
+
+
+def _page(connection: sqlite3.Connection, since: float, after: int) -> list[tuple[int, TurnFacts]]:
+    rows = connection.execute(
+        f"SELECT id, {_COLUMNS} FROM facts WHERE id > ? AND at >= ? ORDER BY id LIMIT ?", (after, since, PAGE)
+    )
+    return [(number, _read(row)) for number, *row in rows]
+
+
+def _read(row: Sequence[Any]) -> TurnFacts:
+    at, channel, language, origin, topic, answered, *counts = row
+    return TurnFacts(at, channel, language, origin, topic, bool(answered), *counts)
 
 
 def _first_wanted(connection: sqlite3.Connection, since: float) -> int:

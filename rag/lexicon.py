@@ -25,6 +25,10 @@ INTENTS = "intents.csv"
 HOAXES = "hoaxes.csv"
 _LONGEST_QUESTION = 120  # words of a question that are read; more is never one question
 
+# A form told twice means what the surer row says, then what the language asked most often says.
+_SURENESS = {"haute": 0, "moyenne": 1, "basse": 2}
+_ORDER = "|fr|fr-sms|en|ha|dje|"
+
 # Senses that count something; number words of one syllable are numbers only beside one of these.
 UNITS = frozenset({"go", "mo", "minute", "heure", "jour", "semaine", "mois", "franc", "dala", "jikka"})
 
@@ -116,7 +120,7 @@ class Lexicon:
     @classmethod
     def load(cls, folder: Path) -> Lexicon:
         """Read every file of the folder. Raises BadKnowledge."""
-        phrases: dict[tuple[str, ...], tuple[tuple[str, ...], str]] = {}
+        told: list[tuple[int, tuple[str, ...], tuple[str, ...], str]] = []
         intents: dict[tuple[str, ...], frozenset[str]] = {}
         common: set[str] = set()
         hoaxes: dict[str, str] = {}
@@ -133,8 +137,12 @@ class Lexicon:
                 hoaxes |= {row["code"]: row["pretend"] for _, row in read_rows(path, ("code", "pretend"))}
             else:
                 for _, row in read_rows(path, ("langue", "formes", "sens", "confiance")):
+                    sureness = _SURENESS.get(row["confiance"], len(_SURENESS))
                     for form in forms(row["formes"]):
-                        phrases.setdefault(form, (tuple(row["sens"].split()), row["langue"]))
+                        told.append((sureness, form, tuple(row["sens"].split()), row["langue"]))
+        phrases: dict[tuple[str, ...], tuple[tuple[str, ...], str]] = {}
+        for _, form, senses, language in sorted(told, key=lambda t: (t[0], _ORDER.find(f"|{t[3]}|"))):
+            phrases.setdefault(form, (senses, language))
         numbers = read_numbers(folder / NUMBERS) if (folder / NUMBERS).exists() else {}
         return cls(phrases, intents, numbers, common, hoaxes)
 

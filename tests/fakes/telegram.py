@@ -23,7 +23,7 @@ from tests.fakes.telegram_faults import Faults
 from tests.fakes.telegram_markup import Refusal
 from tests.fakes.telegram_methods import Fields, Methods, Sent, chat_of
 from tests.fakes.telegram_push import Pusher
-from tests.fakes.telegram_wire import read_fields, refuse, spoil
+from tests.fakes.telegram_wire import person, queue_of, read_fields, refuse, spoil
 
 TOKEN = "424242:AAFakeTokenForTestsOnly_0123456789abc"
 MAX_POLL = 50
@@ -204,6 +204,7 @@ class FakeTelegram:
         method = request.match_info["method"]
         fields = await read_fields(request)
         self.calls[method] += 1
+        self._notify()
         fault = self.faults.take(method.lower(), chat_of(fields))
         if fault is not None and fault.delay:
             await asyncio.sleep(fault.delay)
@@ -304,18 +305,6 @@ class FakeTelegram:
         if fault is not None and fault.spoils:
             return await spoil(request, fault, found)
         return web.Response(body=found, content_type="application/octet-stream")
-
-
-def person(user: int, name: str = "Awa") -> dict[str, Any]:
-    return {"id": user, "is_bot": False, "first_name": name, "language_code": "fr"}
-
-
-def queue_of(update: dict[str, Any]) -> object:
-    """The delivery queue of an update: its chat, or for taps the person, in a range of their own."""
-    if query := update.get("callback_query"):
-        return ("callback", query["from"]["id"])
-    body: Any = next((value for name, value in update.items() if name != "update_id"), None)
-    return body.get("chat", {}).get("id") if isinstance(body, dict) else None
 
 
 async def _serve(port: int, token: str) -> None:

@@ -78,15 +78,16 @@ class Pusher:
             async with self._slots:
                 status, body, asked = await self._post(update)
             self.attempts.append(Attempt(update_id, status, body))
+            self.changed()
             if 200 <= status < 300:
                 waiting.popleft()
                 self.delivered += 1
+                self.changed()
                 pause = 1.0
             else:
                 pause = min(pause * 2, 60.0)
                 self.last_error = f"Wrong response from the webhook: {status}"
                 await asyncio.sleep((asked or pause) * self.scale)
-            self.changed()
         self._queues.pop(queue, None)
 
     async def _post(self, update: bytes) -> tuple[int, bytes, float]:

@@ -1,4 +1,4 @@
-"""How calls of the Bot API travel: parameters in, answers and spoilt answers out."""
+"""How updates and calls of the Bot API travel: parameters in, answers and spoilt answers out."""
 
 from __future__ import annotations
 
@@ -58,3 +58,15 @@ async def spoil(request: web.Request, fault: Fault, payload: bytes = b"") -> web
         fault.description,
         {name: value for name, value in named.items() if value is not None},
     )
+
+
+def person(user: int, name: str = "Awa") -> dict[str, Any]:
+    return {"id": user, "is_bot": False, "first_name": name, "language_code": "fr"}
+
+
+def queue_of(update: dict[str, Any]) -> object:
+    """The delivery queue of an update: its chat, or for taps the person, in a range of their own."""
+    if query := update.get("callback_query"):
+        return ("callback", query["from"]["id"])
+    body: Any = next((value for name, value in update.items() if name != "update_id"), None)
+    return body.get("chat", {}).get("id") if isinstance(body, dict) else None

@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import contextlib
 import hashlib
+import io
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -85,6 +86,19 @@ class Sent:
         if self.body["type"] == "template":
             return str(content["components"][0]["parameters"][0]["text"])
         return str(content.get("body") or content.get("caption") or "")
+
+    @property
+    def media(self) -> str:
+        """The id of the file it carries, "" when it has none."""
+        content = self.body.get("document") or self.body.get("image") or {}
+        return str(content.get("id", ""))
+
+    @property
+    def taps(self) -> list[str]:
+        """The ids of its buttons or rows."""
+        action = self.body.get("interactive", {}).get("action", {})
+        rows = [row for section in action.get("sections", ()) for row in section["rows"]]
+        return [str(one["id"]) for one in [*(b["reply"] for b in action.get("buttons", ())), *rows]]
 
 
 @dataclass(slots=True)
@@ -179,7 +193,7 @@ class FakeGraph:
         raw = body if isinstance(body, bytes) else dumped(body)
         headers = {"X-Hub-Signature-256": signature(raw, self.secret), "Content-Type": "application/json"}
         assert self._client is not None
-        async with self._client.post(self.callback, data=raw, headers=headers) as response:
+        async with self._client.post(self.callback, data=io.BytesIO(raw), headers=headers) as response:
             await response.read()
             return response.status
 

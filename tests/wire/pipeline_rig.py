@@ -1,4 +1,4 @@
-"""The pipeline around a real store: intake, dispatcher and sender as the app wires them, on clocks of the test."""
+"""The pipeline around a real store: intake, dispatcher and sender, on clocks of the test."""
 
 from __future__ import annotations
 
@@ -118,6 +118,12 @@ class Pipeline:
         async with asyncio.timeout(seconds):
             while await self.states(key) != list(wanted):  # noqa: ASYNC110  # the rows signal nobody
                 await asyncio.sleep(0.01)
+
+    async def wait_empty(self, seconds: float = 20.0) -> None:
+        """Until nothing waits to be sent."""
+        async with asyncio.timeout(seconds):
+            while (await self.store.health()).outbox_depth:  # noqa: ASYNC110  # the rows signal nobody
+                await asyncio.sleep(0.02)
 
 
 RunTurn = Callable[[Pipeline, Turn], Awaitable[None]]

@@ -22,7 +22,9 @@ async def test_secrets_are_masked_before_anything_is_stored(tmp_path: Path) -> N
     path = tmp_path / "m.db"
     async with pipeline_at(path) as pipeline:
         spoken = message(chat(1), "mon code est 4321, aidez-moi")
-        shown = replace(message(chat(2), ""), kind=MessageKind.IMAGE, payload={"caption": "pin 4321", "id": "4321"})
+        shown = replace(
+            message(chat(2), ""), kind=MessageKind.IMAGE, payload={"caption": "pin 4321", "id": "4321"}
+        )
         await pipeline.receive(spoken, shown)
         pipeline.start_dispatcher()
         await until(lambda: len(pipeline.turns) == 2)

@@ -9,6 +9,7 @@ import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import pytest
 
 from bot.intake import IntakeLimits
 from bot.server import Limits
@@ -19,7 +20,7 @@ from channels.web_routes import PAGE_FOLDER
 from domain.errors import BadSettings
 from domain.messages import Attachment, Choice, Reply
 from memory.records import SendState, Settlement
-from tests.wire.web_house import House, listening, open_house
+from tests.wire.web_house import House, listening, open_house, until
 
 ID = "0123456789abcdef"
 
@@ -285,7 +286,15 @@ async def test_the_oldest_tab_makes_room_and_stays_away(house: House) -> None:
             assert await first.next() == ("retry", {"milliseconds": 60000})
             assert (await first.next())[0] == "end"
             assert len(house.channel.streams) == 3
-    await _until(lambda: len(house.channel.streams) == 0)
+
+
+async def test_a_closed_page_is_forgotten(tmp_path: Path) -> None:
+    async with open_house(tmp_path, heartbeat=0.05) as house:
+        await house.start_chat()
+        async with listening(house) as events:
+            assert (await events.next())[0] == "retry"
+            assert len(house.channel.streams) == 1
+        await until(lambda: len(house.channel.streams) == 0)
 
 
 async def test_too_many_streams_in_all(house: House) -> None:
@@ -316,8 +325,8 @@ async def test_who_does_not_read_is_cut(tmp_path: Path, monkeypatch: pytest.Monk
         await asyncio.to_thread(client.connect, ("127.0.0.1", int(house.url.rpartition(":")[2])))
         request = f"GET /api/chat/events HTTP/1.1\r\nHost: localhost\r\nCookie: chat={token}\r\n\r\n"
         client.sendall(request.encode())
-        await _until(lambda: len(house.channel.streams) == 1)
-        await _until(lambda: len(house.channel.streams) == 0 and house.server.guard.closed_slow >= 1)
+        await until(lambda: len(house.channel.streams) == 1)
+        await until(lambda: len(house.channel.streams) == 0 and house.server.guard.closed_slow >= 1)
         client.close()
 
 
@@ -359,10 +368,3 @@ def test_the_page_is_small_and_keeps_its_own_rules() -> None:
 def test_an_incomplete_page_is_a_clear_fault(tmp_path: Path) -> None:
     with pytest.raises(BadSettings, match="incomplète"):
         page_routes(tmp_path)
-
-
-async def _until(holds: object, seconds: float = 10.0) -> None:
-    assert callable(holds)
-    async with asyncio.timeout(seconds):
-        while not holds():
-            await asyncio.sleep(0.02)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import json
-from collections.abc import AsyncIterator, Callable
+import io
+from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
@@ -16,8 +14,8 @@ from domain.errors import BadInput, BadSettings, Overloaded, StoreUnavailable
 from memory.records import SendState
 from monitoring.metrics import Metrics
 from tests.fakes import whatsapp_payloads as payloads
-from tests.fakes.whatsapp_payloads import APP_SECRET, SAMPLES, VERIFY_TOKEN, dumped, one, signature, text
-from tests.wire.whatsapp_bot import Desk, serve
+from tests.fakes.whatsapp_payloads import SAMPLES, VERIFY_TOKEN, dumped, one, signature, text
+from tests.wire.whatsapp_bot import FORGERIES, Desk, serve
 
 HEADER = "X-Hub-Signature-256"
 
@@ -32,7 +30,7 @@ class Caller:
         self.metrics = metrics
 
     async def post(self, raw: bytes, **headers: str) -> tuple[int, bytes, Any]:
-        async with self.session.post(self.url, data=raw, headers=headers) as response:
+        async with self.session.post(self.url, data=io.BytesIO(raw), headers=headers) as response:
             return response.status, await response.read(), response.headers
 
     async def signed(self, body: object) -> int:
@@ -107,27 +105,6 @@ async def test_a_redelivery_changes_nothing(meta: Caller) -> None:
     assert len(meta.desk.messages) == 12
 
 
-def _keyed(secret: str, digest: str = "sha256") -> Callable[[bytes], str]:
-    return lambda raw: f"{digest}=" + hmac.new(secret.encode(), raw, digest).hexdigest()
-
-
-FORGERIES: dict[str, Callable[[bytes], str | None]] = {
-    "missing": lambda _: None,
-    "empty": lambda _: "",
-    "truncated": lambda raw: signature(raw)[:-2],
-    "longer": lambda raw: signature(raw) + "0",
-    "wrong key": _keyed("another secret"),
-    "no key": lambda raw: "sha256=" + hashlib.sha256(raw).hexdigest(),
-    "upper case": lambda raw: "sha256=" + signature(raw)[7:].upper(),
-    "upper case scheme": lambda raw: signature(raw).upper(),
-    "sha1": _keyed(APP_SECRET, "sha1"),
-    "without scheme": lambda raw: signature(raw)[7:],
-    "not ASCII": lambda raw: "sha256=" + "é" * 64,
-    "of other bytes": lambda raw: signature(raw + b" "),
-    "re-serialised": lambda raw: signature(json.dumps(json.loads(raw), ensure_ascii=False).encode()),
-}
-
-
 @pytest.mark.parametrize("kind", FORGERIES)
 async def test_a_forged_webhook_is_refused_before_it_is_read(meta: Caller, kind: str) -> None:
     for body in (dumped(one(text("crédit ?"))), b"{" * 1000, b"\xff\xfe"):
@@ -140,58 +117,6 @@ async def test_a_forged_webhook_is_refused_before_it_is_read(meta: Caller, kind:
     assert not meta.desk.messages
     assert not meta.desk.put_aside
     assert meta.rejects("signature") + meta.rejects("unsigned") >= 1
-
-
-async def test_ten_thousand_forged_and_replayed_webhooks(meta: Caller) -> None:
-    genuine = [dumped(one(text(f"question n° {n}"))) for n in range(20)]
-    for raw in genuine:
-        assert await meta.signed(raw) == 200
-    answers: dict[int, int] = {}
-    kinds = list(FORGERIES.values())
-    host, port = meta.url.removeprefix("http://").removesuffix("/whatsapp").split(":")
-    posts = 0
-    async with RawClient(host, int(port)) as client:
-        for number in range(10_000):
-            raw = genuine[number % len(genuine)]
-            header = signature(raw) if number % 10 == 0 else kinds[number % len(kinds)](raw)
-            status = await client.post(raw, header)
-            answers[status] = answers.get(status, 0) + 1
-            posts += 1
-    assert answers == {200: 1000, 401: 9000}
-    assert posts == 10_000
-    assert len(meta.desk.messages) == 20
-    assert not meta.desk.put_aside
-
-
-class RawClient:
-    """A bare HTTP client on one kept-alive connection: ten thousand requests cost little."""
-
-    def __init__(self, host: str, port: int) -> None:
-        self._address = host, port
-
-    async def __aenter__(self) -> RawClient:
-        import asyncio
-
-        self._reader, self._writer = await asyncio.open_connection(*self._address)
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self._writer.close()
-        await self._writer.wait_closed()
-
-    async def post(self, raw: bytes, signed: str | None) -> int:
-        head = f"POST /whatsapp HTTP/1.1\r\nHost: x\r\nContent-Length: {len(raw)}\r\n"
-        if signed is not None:
-            head += f"{HEADER}: {signed}\r\n"
-        self._writer.write(head.encode() + b"\r\n" + raw)
-        answer = await self._reader.readuntil(b"\r\n\r\n")
-        length = next(
-            int(line.split(b":")[1])
-            for line in answer.split(b"\r\n")
-            if line.lower().startswith(b"content-length")
-        )
-        await self._reader.readexactly(length)
-        return int(answer[9:12])
 
 
 _DEEP = b'{"object":"whatsapp_business_account","entry":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
@@ -234,10 +159,10 @@ async def test_one_bad_item_of_a_batch_is_set_aside_without_its_words(meta: Call
 
 
 async def test_a_large_batch_is_read(meta: Caller) -> None:
-    bodies = payloads.batch(1, 30, 300)
+    bodies = payloads.batch(3, 2, 2000)
     assert 2 * 1024 * 1024 < len(dumped(bodies)) < 4 * 1024 * 1024
     assert await meta.signed(bodies) == 200
-    assert len(meta.desk.messages) == 9000
+    assert len(meta.desk.messages) == 12_000
 
 
 async def test_a_body_beyond_the_limit_is_refused(meta: Caller) -> None:

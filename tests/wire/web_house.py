@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+from memory.opening import open_store
 
 from bot.intake import Intake, IntakeLimits
 from bot.server import Limits, Providers, Server
@@ -26,7 +27,6 @@ from config.settings import ROOT, Settings
 from config.texts import Texts
 from domain.messages import ChatKey, Language, Reply
 from memory.base import Store
-from memory.opening import open_store
 from memory.records import Exchange, SendState, Settlement, TurnCommit
 from monitoring.metrics import Metrics
 
@@ -54,9 +54,13 @@ class House:
         """Begin a chat with the client's cookie."""
         async with self.client.post(self.url + "/api/chat/start") as answer:
             assert answer.status == 201
-            chat = self.tokens.chat((await answer.json())["token"])
-            assert chat is not None
-            return ChatKey("web", "page", chat)
+            return self.key((await answer.json())["token"])
+
+    def key(self, token: str) -> ChatKey:
+        """The chat that a token proves."""
+        chat = self.tokens.chat(token)
+        assert chat is not None
+        return ChatKey("web", "page", chat)
 
     async def post(self, body: object, **more: Any) -> tuple[int, dict[str, Any]]:
         """Post one message; the status and what it says."""
@@ -73,7 +77,7 @@ class House:
         """Run the next turn: commit these replies and send them; returns what was asked."""
         turn = (await self.store.inbox.claim(1, wait=5.0))[0]
         asked = "\n".join(stored.message.text for stored in turn.messages)
-        now = turn.messages[-1].message.received_at + 1
+        now = turn.messages[-1].message.received_at
         exchange = Exchange(turn.key, now, now, asked, replies[0].text, Language.FRENCH, "embedded")
         assert await self.store.commit(turn, TurnCommit(replies=tuple(replies), exchange=exchange))
         await self.send(len(replies))
@@ -143,6 +147,13 @@ async def open_house(
             finally:
                 await server.stop()
                 await gate.drain()
+
+
+async def until(holds: Callable[[], bool], seconds: float = 10.0) -> None:
+    """Wait until it holds, and fail when it does not in time."""
+    async with asyncio.timeout(seconds):
+        while not holds():  # noqa: ASYNC110  # what is watched sends no event
+            await asyncio.sleep(0.02)
 
 
 class Events:

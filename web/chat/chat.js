@@ -493,7 +493,9 @@ scroller.onscroll = () => {
 $("fresh").onclick = () => (log.querySelector(".msg") ? ask(true) : field.focus());
 $("no").onclick = () => ask(false);
 $("yes").onclick = renew;
-$("confirm").onkeydown = (event) => event.key === "Escape" && ask(false);
+$("confirm").onkeydown = (event) => {
+  if (event.key === "Escape") ask(false);
+};
 addEventListener("online", () => {
   outgoing.forEach((entry) => (entry.due = 0));
   pump();

@@ -207,6 +207,7 @@ POISON: list[Any] = [
     {"update_id": "1", "message": message(text="a")["message"]},
     {"update_id": 10**30, "message": message(text="a")["message"]},
     {"update_id": True},
+    {"update_id": -5, "message": message(text="a")["message"]},
     {"update_id": 1, "message": None},
     {"update_id": 1, "message": []},
     {"update_id": 1, "callback_query": 5},
@@ -295,7 +296,7 @@ def check(update: object) -> None:
     assert found.kind in MessageKind
     assert 0 < found.sent_at <= NOW
     assert int(found.key.chat)
-    assert int(found.external_id) >= 0 or int(found.external_id) < 0
+    assert str(int(found.external_id)) == found.external_id
     orjson.dumps([found.text, found.sender.name, found.sender.locale, found.payload])
 
 

@@ -14,7 +14,8 @@ PREFIX = "telegram.command_"
 
 
 def test_every_listed_command_is_described_and_nothing_else() -> None:
-    described = {key.removeprefix(PREFIX) for key in TEXTS.keys() if key.startswith(PREFIX)}
+    keys = TEXTS.keys()
+    described = {key.removeprefix(PREFIX) for key in keys if key.startswith(PREFIX)}
     assert described == set(LISTED)
 
 

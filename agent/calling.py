@@ -1,0 +1,128 @@
+"""Calls of the model with everything around them: breaker, budget, time limit, one retry, figures.
+
+This is the only retry layer. A turn makes at most MOST_CALLS calls and survives one failure; the second
+ends the model's part of the turn, and the embedded answerer takes over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from langchain_core.messages import AIMessage, BaseMessage
+
+from agent.breaker import Breaker
+from agent.budget import Budget
+from agent.model import ChatModel, ModelRefused
+from agent.trimming import TOKENS_PER_MESSAGE, estimate_tokens
+from agent.work import Work
+from domain.errors import ModelFailed, RateLimited
+from domain.messages import ChatKey
+from monitoring.metrics import Metrics
+
+logger = logging.getLogger(__name__)
+
+MOST_CALLS = 8
+MOST_FAILURES = 2
+LONGEST_WAIT = 3.0  # a subscriber waits no longer for a server that says when: the catalogue answers now
+_RETRY_PAUSE = (0.1, 0.4)
+
+
+class OutOfCalls(ModelFailed):
+    """The turn has used up its calls."""
+
+
+class Caller:
+    """Asks the model on behalf of turns."""
+
+    def __init__(self, model: ChatModel, breaker: Breaker, budget: Budget | None, metrics: Metrics) -> None:
+        self._model = model
+        self._breaker = breaker
+        self._budget = budget
+        self._metrics = metrics
+
+    def allows(self, key: ChatKey) -> bool:
+        """Whether this chat may use the model now, as far as money goes."""
+        return self._budget is None or self._budget.allows(key)
+
+    async def ask(
+        self, work: Work, messages: Sequence[BaseMessage], *, tools: Sequence[Mapping[str, Any]]
+    ) -> AIMessage:
+        """One answer of the model, after at most one retry. Raises ModelFailed, RateLimited, ModelRefused."""
+        while True:
+            if work.spent.model_calls >= MOST_CALLS:
+                raise OutOfCalls("the turn has used up its model calls")
+            if not self._breaker.acquire():
+                self._metrics.model_calls.labels(outcome="held").inc()
+                raise ModelFailed("the breaker is open")
+            try:
+                return await self._attempt(work, messages, tools)
+            except ModelRefused:
+                raise
+            except RateLimited as error:
+                await self._pause(work, error.seconds, error)
+            except ModelFailed as error:
+                await self._pause(work, random.uniform(*_RETRY_PAUSE), error)
+
+    async def _pause(self, work: Work, seconds: float, error: Exception) -> None:
+        """Wait before the retry; raises the error when there is to be none."""
+        work.spent.failures += 1
+        logger.warning("model call failed: %s", error, extra={"action": "model_failed"})
+        left = work.deadline - asyncio.get_running_loop().time()
+        if work.spent.failures >= MOST_FAILURES or seconds > min(LONGEST_WAIT, left):
+            raise error
+        await asyncio.sleep(seconds + random.uniform(0.02, 0.1))
+
+    async def _attempt(
+        self, work: Work, messages: Sequence[BaseMessage], tools: Sequence[Mapping[str, Any]]
+    ) -> AIMessage:
+        started = time.perf_counter()
+        work.spent.model_calls += 1
+        outcome = "failed"
+        try:
+            async with asyncio.timeout_at(work.deadline):
+                message = await self._model.complete(messages, tools=tools)
+            self._breaker.succeeded()
+            outcome = "ok"
+        except TimeoutError as error:
+            self._breaker.failed()
+            raise ModelFailed("the turn's time for the model is over") from error
+        except RateLimited as error:
+            outcome = "limited"
+            self._breaker.failed()
+            self._breaker.hold(error.seconds)
+            raise
+        except ModelRefused as error:
+            outcome = "refused"
+            (self._breaker.abandoned if error.ours else self._breaker.failed)()
+            raise
+        except ModelFailed:
+            self._breaker.failed()
+            raise
+        except BaseException:  # cancelled, or a fault of ours: the probe must not stay taken
+            outcome = "abandoned"
+            self._breaker.abandoned()
+            raise
+        finally:
+            work.spent.model_ms += (time.perf_counter() - started) * 1000
+            self._metrics.model_calls.labels(outcome=outcome).inc()
+        self._count(work, messages, message)
+        return message
+
+    def _count(self, work: Work, messages: Sequence[BaseMessage], message: AIMessage) -> None:
+        usage = message.usage_metadata
+        if usage is not None and usage["total_tokens"]:
+            prompt, written = usage["input_tokens"], usage["output_tokens"]
+        else:  # the server does not say: an estimate keeps the budget honest
+            prompt = sum(estimate_tokens(m.text) + TOKENS_PER_MESSAGE for m in messages)
+            written = estimate_tokens(message.text)
+        work.spent.prompt_tokens += prompt
+        work.spent.completion_tokens += written
+        self._metrics.tokens.labels(direction="prompt").inc(prompt)
+        self._metrics.tokens.labels(direction="completion").inc(written)
+        if self._budget is not None:
+            self._budget.spend(work.question.key, prompt + written)

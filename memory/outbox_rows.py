@@ -1,0 +1,194 @@
+"""The rows of the outbox: how a part changes from state to state, inside the caller's transaction."""
+
+# ruff: noqa: S608 - every statement is made of constants here; what callers give is bound
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+from domain.errors import StoreCorrupt
+from domain.messages import ChatKey
+from memory.quarantine import quarantine
+from memory.records import OutboxPart, SendState, Settlement
+from memory.rows import load_reply
+
+MAX_ERROR = 500
+COPIES = 2  # a part in doubt this often is parked: it may have arrived that often
+FINAL = frozenset({SendState.SENT, SendState.FAILED, SendState.DEAD})
+# Platform evidence only moves a part to a higher rank.
+_RANK = {
+    SendState.PENDING: 0,
+    SendState.SENDING: 1,
+    SendState.IN_DOUBT: 2,
+    SendState.SENT: 3,
+    SendState.FAILED: 4,
+    SendState.DEAD: 4,
+}
+_COLUMNS = (
+    "id, chat, state, created_at, due_at, attempts, doubts, plain, turn_id, part_no, reply_to, platform_id,"
+    " error, body, attachment"
+)
+_GONE = "gone"
+UNREADABLE = "unreadable"
+SELECT = f"SELECT {_COLUMNS} FROM outbox"
+
+Prepared = tuple[bytes, bytes | None]
+Row = tuple[int, str, str, float, float, int, int, int, int | None, int, str, str, str, bytes, bytes | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What a settlement made of a part; `closed` are the others it failed."""
+
+    state: SendState
+    due: float
+    closed: tuple[int, ...] = ()
+
+
+def mark_sending(connection: sqlite3.Connection, part_id: int, boot: int, now: float) -> OutboxPart | str:
+    """Claim a part for one send; GONE or UNREADABLE when there is none to send."""
+    row: Row | None = connection.execute(
+        "UPDATE outbox SET state = 'sending', attempts = attempts + 1, boot = ?"
+        f" WHERE id = ? AND state IN ('pending', 'in_doubt') RETURNING {_COLUMNS}",
+        (boot, part_id),
+    ).fetchone()
+    if row is None:
+        return _GONE
+    part = readable(row)
+    if part is None:
+        quarantine(connection, "outbox", row[1], row[13], error="unreadable", at=now)
+        connection.execute("DELETE FROM outbox WHERE id = ?", (part_id,))
+        return UNREADABLE
+    return part
+
+
+def insert_parts(
+    connection: sqlite3.Connection,
+    chat: str,
+    parts: Sequence[Prepared],
+    now: float,
+    *,
+    turn_id: int | None,
+    reply_to: str = "",
+) -> list[int]:
+    """Queue prepared replies inside the caller's transaction; returns their ids."""
+    return [
+        connection.execute(
+            "INSERT INTO outbox (chat, state, created_at, due_at, turn_id, part_no, reply_to, body,"
+            " attachment) VALUES (?, 'pending', ?, ?, ?, ?, ?, ?, ?)",
+            (chat, now, now, turn_id, number, reply_to, body, attachment),
+        ).lastrowid
+        or 0
+        for number, (body, attachment) in enumerate(parts)
+    ]
+
+
+def readable(row: Row) -> OutboxPart | None:
+    """The part of a row, None when it cannot be read."""
+    (part_id, chat, state, created_at, due_at, attempts, doubts, plain), (turn_id, part_no) = (
+        row[:8],
+        row[8:10],
+    )
+    reply_to, platform_id, error, body, attachment = row[10:]
+    try:
+        reply = load_reply(body, attachment)
+        key, known = ChatKey.parse(chat), SendState(state)
+    except (StoreCorrupt, ValueError):
+        return None
+    return OutboxPart(
+        id=part_id,
+        key=key,
+        reply=reply,
+        state=known,
+        created_at=created_at,
+        due_at=due_at,
+        attempts=attempts,
+        doubts=doubts,
+        plain=bool(plain),
+        turn_id=turn_id,
+        part_no=part_no,
+        reply_to=reply_to,
+        platform_id=platform_id,
+        error=error,
+    )
+
+
+def settle_one(
+    connection: sqlite3.Connection, part_id: int, settlement: Settlement, now: float
+) -> Settled | None:
+    """Write what became of a send; None when the part was erased meanwhile."""
+    row = connection.execute(
+        "SELECT state, doubts, due_at, platform_id FROM outbox WHERE id = ?", (part_id,)
+    ).fetchone()
+    if row is None:
+        return None
+    state, doubts, due_at, platform_id = row
+    if state != SendState.SENDING:  # evidence was faster than the answer of the platform
+        if settlement.platform_id and not platform_id:
+            connection.execute(
+                "UPDATE outbox SET platform_id = ? WHERE id = ?", (settlement.platform_id, part_id)
+            )
+        return Settled(SendState(state), due_at)
+    doubts += settlement.state is SendState.IN_DOUBT and settlement.counts
+    final = (
+        SendState.DEAD if doubts >= COPIES and settlement.state is SendState.IN_DOUBT else settlement.state
+    )
+    connection.execute(
+        "UPDATE outbox SET state = ?, doubts = ?, due_at = ?, attempts = attempts - ?, plain = max(plain, ?),"
+        " platform_id = ?, error = ?, settled_at = ? WHERE id = ?",
+        (
+            final,
+            doubts,
+            settlement.due_at,
+            0 if settlement.counts else 1,
+            int(settlement.plain),
+            settlement.platform_id or platform_id,
+            settlement.error[:MAX_ERROR],
+            now if final in FINAL else None,
+            part_id,
+        ),
+    )
+    return Settled(final, settlement.due_at)
+
+
+def close_chat(connection: sqlite3.Connection, part: OutboxPart, error: str, now: float) -> tuple[int, ...]:
+    """Fail what else waits for the chat; its ids."""
+    connection.execute("UPDATE profiles SET reachable = 0 WHERE chat = ?", (str(part.key),))
+    rows = connection.execute(
+        "UPDATE outbox SET state = 'failed', settled_at = ?, error = ?"
+        " WHERE chat = ? AND id <> ? AND state IN ('pending', 'in_doubt') RETURNING id",
+        (now, error[:MAX_ERROR], str(part.key), part.id),
+    ).fetchall()
+    return tuple(chain.from_iterable(rows))
+
+
+def confirm_one(
+    connection: sqlite3.Connection,
+    part_id: int,
+    state: SendState,
+    *,
+    platform_id: str,
+    error: str,
+    now: float,
+) -> str | None:
+    """Apply platform evidence; the chat whose part moved, or None."""
+    row = connection.execute(
+        "SELECT chat, state, platform_id FROM outbox WHERE id = ?", (part_id,)
+    ).fetchone()
+    if row is None or not _moves_forward(SendState(row[1]), state, proven=bool(row[2])):
+        return None
+    connection.execute(
+        "UPDATE outbox SET state = ?, platform_id = ?, error = ?, settled_at = ? WHERE id = ?",
+        (state, platform_id, error[:MAX_ERROR], now if state in FINAL else None, part_id),
+    )
+    return str(row[0])
+
+
+def _moves_forward(present: SendState, wanted: SendState, *, proven: bool) -> bool:
+    """A part parked for doubt alone, without a word of the platform, may still turn out to have arrived."""
+    if present is SendState.DEAD and wanted is SendState.SENT:
+        return not proven
+    return _RANK[wanted] > _RANK[present]

@@ -1,0 +1,79 @@
+"""What a start does with what the last process left, in one transaction."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+
+import orjson
+
+from domain.messages import Purpose
+from memory.counters import add_to, counters
+from memory.outbox_rows import COPIES
+
+# A channel whose platform reports deliveries: the report is awaited before the part is sent again.
+EVIDENCE_SECONDS = {"whatsapp": 60.0}
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """What waits on disk, for the mirrors of the queues: rows by id. `boot` counts the starts."""
+
+    boot: int
+    inbox: list[tuple[int, str, float, float, int]]
+    outbox: list[tuple[int, str, float, float]]
+    in_doubt: int
+
+
+def recover(connection: sqlite3.Connection, now: float) -> Recovered:
+    """Drop leases, put interrupted sends in doubt, count the start."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        add_to(connection, boots=1)
+        connection.execute("UPDATE inbox SET lease = NULL WHERE lease IS NOT NULL")
+        doubtful = _doubt_interrupted(connection, now)
+        recovered = Recovered(
+            boot=int(counters(connection)["boots"]),
+            inbox=connection.execute(
+                "SELECT seq, chat, received_at, ready_at, merges FROM inbox"
+                " WHERE parked_turn IS NULL ORDER BY seq"
+            ).fetchall(),
+            outbox=connection.execute(
+                "SELECT id, chat, created_at, due_at FROM outbox"
+                " WHERE state <> 'sent' AND state IN ('pending', 'in_doubt') ORDER BY id"
+            ).fetchall(),
+            in_doubt=doubtful,
+        )
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    return recovered
+
+
+def _doubt_interrupted(connection: sqlite3.Connection, now: float) -> int:
+    rows = connection.execute(
+        "SELECT id, chat, doubts, body FROM outbox WHERE state = 'sending' AND state <> 'sent'"
+    ).fetchall()
+    for part_id, chat, doubts, body in rows:
+        parked = doubts + 1 >= COPIES or _is_broadcast(body)
+        connection.execute(
+            "UPDATE outbox SET state = ?, doubts = doubts + 1, due_at = ?, settled_at = ?, error = ?"
+            " WHERE id = ?",
+            (
+                "dead" if parked else "in_doubt",
+                now + EVIDENCE_SECONDS.get(chat.partition(":")[0], 0.0),
+                now if parked else None,
+                "arrêt pendant l'envoi",
+                part_id,
+            ),
+        )
+    return len(rows)
+
+
+def _is_broadcast(body: bytes) -> bool:
+    try:
+        return bool(orjson.loads(body)["purpose"] == Purpose.BROADCAST)
+    except (ValueError, TypeError, KeyError):
+        return False
