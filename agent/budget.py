@@ -1,7 +1,8 @@
 """Tokens spent per day, in all and per chat; past a limit the embedded answerer takes over.
 
 Counts live in memory and reach the Store in batches, so that no turn pays a commit for them. A crash loses
-at most the last `flush_seconds` of counting. Chats are stored as a short hash, so erasing a subscriber leaves no id behind.
+at most the last `flush_seconds` of counting. Chats are stored as a short hash, so erasing a subscriber leaves
+no id behind.
 """
 
 from __future__ import annotations

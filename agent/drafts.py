@@ -19,7 +19,7 @@ _FENCE = re.compile(r"^\s*```\w*\s*$", re.MULTILINE)
 _HEADING = re.compile(r"^\s{0,3}#{1,6}\s+(?=\D)", re.MULTILINE)
 _BULLET = re.compile(r"^(\s*)[*•‣▪●–—]\s+(?=[^\s*#\d]|\d+[^\n*#]*$)", re.MULTILINE)
 _EMPHASIS = re.compile(r"(?<!\w)(\*\*|__)(?=\S)(.+?)(?<=\S)\1(?!\w)")
-_ITALIC = re.compile(r"(?<![\w*#])[*_](?=[^\W\d_])([^*#_\n]+?)(?<=[^\s*#])[*_](?![\w*#])")
+_ITALIC = re.compile(r"(?<![\w*#])([*_])(?=\S)([^*#_\n]*[^\W\d_][^*#_\n]*)(?<=\S)\1(?![\w*#])")
 _BACKTICKS = re.compile(r"`+")
 _TABLE_RULE = re.compile(r"^\s*\|?[\s:|-]+\|[\s:|-]*$", re.MULTILINE)
 _CITATION = re.compile(r"\s?\[\d{1,2}\](?!\()")
@@ -68,7 +68,7 @@ def without_markup(text: str) -> str:
     text = _TABLE_RULE.sub("", _HEADING.sub("", text))
     for _ in range(2):  # bold may hold italics
         text = _EMPHASIS.sub(r"\2", text)
-    text = _ITALIC.sub(r"\1", text)
+    text = _ITALIC.sub(r"\2", text)
     return _BULLET.sub(r"\1- ", text)
 
 
@@ -84,7 +84,7 @@ def _allowed(link: str) -> bool:
         if not re.fullmatch(r"[\w.+-]+", name) or "://" in link:
             return False
     host = re.split(r"[/?#:]", host, maxsplit=1)[0].rstrip(".")
-    return any(host == allowed or host == f"www.{allowed}" for allowed in _LINKS_ALLOWED)
+    return any(host in {allowed, f"www.{allowed}"} for allowed in _LINKS_ALLOWED)
 
 
 def _whole_code(match: re.Match[str]) -> str:

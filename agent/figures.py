@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from agent.figure_words import (
@@ -34,8 +34,8 @@ Value = float | str
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One claim. `kind`: price, volume, validity, minutes, sms, percent, foreign, phone, clock, date, always,
-    network, dialled, bare. `hint`: the words around it let it stand when the subscriber said it first.
+    """One claim. `kind`: price, volume, validity, bonus (a validity said of a bonus), minutes, sms, percent,
+    foreign, phone, clock, date, always, network, dialled, bare. `hint`: budget words stand before it.
     """
 
     kind: str
@@ -75,6 +75,7 @@ _SIGNS = str.maketrans(
 _INVISIBLE = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\u20e3\ufe00-\ufe0f\ufeff]"
 )
+_OTHER_DIGIT = re.compile(r"[^\D0-9]")  # of any script, full-width ones too
 _GAP = " ¤ "
 _SIGNS_OF_CODES = frozenset("*#")
 _SIGN_HINTS = ("*", "#", *STARS, *HASHES)
@@ -108,7 +109,7 @@ _AT = re.compile(
 )
 _KARFE = re.compile(r"\bkarfe\s(\d{1,2})(?::(\d\d))?")
 _CLOCK = re.compile(r"(\d{1,2})\s?(?:heures?|h|:)?\s?(\d{2})?\s?(am|pm)?")
-_SENTENCE = re.compile(r"(?<=[.!?;])\s+")
+_SENTENCE = re.compile(r"(?<=[.!?])\s+")
 _HALF = re.compile(r"\b(?:et demie?|and a half|da rabi)\b")
 _LETTER_HYPHEN = re.compile(r"(?<=[a-z])-(?=[a-z])")
 _PERCENT_WORDS = re.compile(r"\b(?:pour|per) cent\b")
@@ -118,15 +119,12 @@ _ENGLISH_SIX = re.compile(r"\bsix (?=hundred|thousand)")
 
 def symbols(text: str) -> str:
     """One line folded: ASCII digits, plain code signs, nothing invisible."""
-    visible = _INVISIBLE.sub("", text).translate(_SIGNS)
-    if not visible.isascii():
-        visible = "".join(_digit(c) for c in visible)
+    visible = _OTHER_DIGIT.sub(_ascii_digit, _INVISIBLE.sub("", text).translate(_SIGNS))
     return fold(visible).translate(_SIGNS)
 
 
-def _digit(char: str) -> str:
-    value = unicodedata.decimal(char, None) if char > "\x7f" else None
-    return char if value is None else str(value)
+def _ascii_digit(match: re.Match[str]) -> str:
+    return str(unicodedata.decimal(match[0]))
 
 
 @lru_cache(maxsize=2048)
@@ -234,6 +232,8 @@ def _segment(sentence: str, numbers: set[float]) -> Segment:
     numbers.update(float(t) for t in tokens if t[0].isdigit())
     words = frozenset(tokens)
     denies = bool(words & NEGATIONS or words & WISHES or "?" in words or "n'" in sentence)
+    if "bonus" in words:
+        figures = [replace(f, kind="bonus") if f.kind == "validity" else f for f in figures]
     return Segment(tuple(figures), denies)
 
 

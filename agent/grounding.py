@@ -8,16 +8,17 @@ back to them where the sentence denies or repeats a wish; a code only when it is
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
 
 from agent.drafts import without_markup
 from agent.figures import Figure, Reading, Segment, Value, phone_digits, read
+from rag.catalogue import Offer
 from rag.passages import Passage
 
-_PAIRED = ("price", "volume", "validity", "minutes", "sms", "percent")
+_PAIRED = frozenset({"price", "volume", "validity", "bonus", "minutes", "sms", "percent"})
 _SMALL = 12  # a bare number up to this counts things ("3 forfaits"), it claims nothing
 _KNOWN_NETWORK = 4  # 2G, 3G, 4G
 
@@ -55,15 +56,10 @@ def inspect(
     said = read(without_markup(draft))
     asked = read(question)
     checker = _Checker(records, asked, today)
-    cited: dict[str, None] = {}
-    for segment in said.segments:
-        for record in checker.segment(segment):
-            cited[record.id] = None
+    cited = checker.figures(said.segments)
     checker.codes(said, frozenset(asked.codes) & known_codes, frozenset(cited))
-    with_code = [r.id for r in records if r.codes & set(said.codes)]
-    return Grounding(
-        tuple(dict.fromkeys(checker.faults)), (*cited, *(i for i in with_code if i not in cited))
-    )
+    coded = [r.id for r in records if not r.codes.isdisjoint(said.codes)]
+    return Grounding(tuple(dict.fromkeys(checker.faults)), tuple(dict.fromkeys((*cited, *coded))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,43 +81,44 @@ def _tellable(passage: Passage, today: date) -> bool:
     return passage.fresh and (offer is None or offer.on_sale(today))
 
 
-def _record(passage: Passage) -> _Record:
-    return _record_of(passage.id, passage.title, passage.text, passage.texts, passage)
-
-
 @lru_cache(maxsize=4096)
-def _record_of(
-    passage_id: str, title: str, text: str, texts: tuple[tuple[str, str], ...], passage: Passage
-) -> _Record:
+def _record(passage: Passage) -> _Record:
+    readings = [read(wording) for wording in (passage.title, passage.text, *(t for _, t in passage.texts))]
+    values: dict[str, set[Value]] = {}
+    for segment in (s for reading in readings for s in reading.segments):
+        for figure in segment.figures:
+            values.setdefault(figure.kind, set()).add(figure.value)
     facts, offer = passage.facts, passage.offer
-    readings = [read(wording) for wording in (title, text, *(t for _, t in texts)) if wording]
-    values: dict[str, set[Value]] = {
-        "price": set(map(float, facts.prices)),
-        "volume": set(map(float, facts.volumes)),
-        "validity": set(map(float, facts.validities)),
-        "minutes": set(map(float, facts.minutes)),
-        "percent": set(facts.percentages),
-        "phone": {phone_digits(p) for p in facts.phones},
-    }
-    numbers = {float(n) for n in facts.numbers if n.replace(".", "", 1).isdigit()}
-    for reading in readings:
-        numbers |= reading.numbers
-        for segment in reading.segments:
-            for figure in segment.figures:
-                values.setdefault(figure.kind, set()).add(figure.value)
-    if offer is not None:
-        values.setdefault("sms", set()).update({float(offer.sms)} if offer.sms else ())
-        days = [d for d in (offer.last_checked, offer.valid_from, offer.valid_to) if d]
-        values.setdefault("date", set()).update(f"{d:{form}}" for d in days for form in ("%m-%d", "%Y-%m-%d"))
-    for kind in _PAIRED:
-        numbers |= {v for v in values.get(kind, ()) if isinstance(v, float)}
+    values.setdefault("phone", set()).update(map(phone_digits, facts.phones))
+    if offer is None:
+        both = values.get("validity", set()) | values.get("bonus", set())
+        values |= {"validity": both, "bonus": both}
+    else:
+        values |= _offer_values(offer)
+    numbers = {v for kind in _PAIRED for v in values.get(kind, ()) if isinstance(v, float)}
     return _Record(
-        id=passage_id,
+        id=passage.id,
         is_offer=offer is not None,
-        codes=facts.codes | set(passage.codes) | {c for r in readings for c in r.codes},
+        codes=facts.codes.union(passage.codes, *(r.codes for r in readings)),
         values={kind: frozenset(found) for kind, found in values.items()},
-        numbers=frozenset(numbers),
+        numbers=frozenset(numbers).union(*(r.numbers for r in readings)),
     )
+
+
+def _offer_values(offer: Offer) -> dict[str, set[Value]]:
+    """From the typed row, not from its text: there a bonus' days read like the offer's own."""
+    bonus, validity = offer.bonus, float(offer.validity_hours)
+    days = [d for d in (offer.last_checked, offer.valid_from, offer.valid_to) if d]
+    return {
+        "price": {float(offer.price)},
+        "volume": {float(offer.data_mb)} if offer.data_mb else set(),
+        "validity": {validity},
+        "bonus": {validity, float(bonus.hours)} if bonus else {validity},
+        "minutes": set(map(float, offer.minutes)),
+        "sms": {float(offer.sms)} if offer.sms else set(),
+        "percent": {float(bonus.percent)} if bonus else set(),
+        "date": {f"{day:{form}}" for day in days for form in ("%m-%d", "%Y-%m-%d")},
+    }
 
 
 class _Checker:
@@ -133,15 +130,26 @@ class _Checker:
         self._today = today
         self.faults: list[str] = []
 
-    def segment(self, segment: Segment) -> tuple[_Record, ...]:
-        """Check one sentence; returns the offers it speaks of."""
-        paired: list[Figure] = []
-        for figure in segment.figures:
-            if not self._stands(figure, segment):
-                self.faults.append(f"« {figure.shown} » ne figure pas dans les données")
-            elif figure.kind in _PAIRED and self._somewhere(figure.kind, figure.value):
-                paired.append(figure)
-        return self._together(paired)
+    def figures(self, segments: Sequence[Segment]) -> tuple[str, ...]:
+        """Check all figures; returns the offers they speak of."""
+        paired: list[list[Figure]] = []
+        for segment in segments:
+            for figure in segment.figures:
+                if not self._stands(figure, segment):
+                    self.faults.append(f"« {figure.shown} » ne figure pas dans les données")
+            held = [f for f in segment.figures if f.kind in _PAIRED and self._somewhere(f.kind, f.value)]
+            if held:
+                paired.append(held)
+        return self._pair(paired)
+
+    def _pair(self, paired: Sequence[Sequence[Figure]]) -> tuple[str, ...]:
+        """Figures of one offer must go together. A sentence without a price belongs to the price before it,
+        or, all through the draft, to the one after it.
+        """
+        attempts = [self._together(_groups(paired)), self._together(_groups(paired[::-1]))]
+        faults, cited = min(attempts, key=lambda attempt: len(attempt[0]))
+        self.faults.extend(faults)
+        return cited
 
     def codes(self, said: Reading, quoted: frozenset[str], cited: frozenset[str]) -> None:
         """Check the codes: those of the records the draft speaks of, or true ones the subscriber quoted."""
@@ -195,31 +203,58 @@ class _Checker:
         hours = 24.0 if hour == "0" else float(hour)
         return minutes == "00" and self._somewhere("validity", hours)
 
-    def _together(self, figures: Sequence[Figure]) -> tuple[_Record, ...]:
-        """Every figure must share a record with its neighbours; the records that fit all are spoken of."""
-        if not figures:
-            return ()
-        spoken: dict[str, _Record] = {}
-        for figure in figures:
-            fitting = [r for r in self._records if _fits(r, figure, figures)]
-            if not fitting:
-                prices = [f.shown for f in figures if f.kind == "price" and f is not figure]
-                beside = f" avec « {prices[0]} »" if prices else " avec les autres chiffres de la phrase"
-                self.faults.append(f"« {figure.shown} » ne va pas{beside} dans les données")
-            spoken.update((r.id, r) for r in fitting if r.is_offer)
-        return tuple(spoken.values())
+    def _together(self, groups: Iterable[Sequence[Sequence[Figure]]]) -> tuple[list[str], tuple[str, ...]]:
+        """Faults, and the offers spoken of: for each figure the records that fit its neighbours best."""
+        faults: list[str] = []
+        cited: dict[str, None] = {}
+        for group in groups:
+            wanted: dict[str, set[Value]] = {}
+            for figure in (f for sentence in group for f in sentence):
+                wanted.setdefault(figure.kind, set()).add(figure.value)
+            for sentence in group:
+                own_price = any(f.kind == "price" for f in sentence)
+                for figure in sentence:
+                    fitting = [r for r in self._records if _fits(r, figure, wanted)]
+                    if not (fitting or (not own_price and self._in_topic(figure))):
+                        faults.append(_apart(figure, wanted))
+                    best = max((_matches(r, wanted) for r in fitting), default=0)
+                    cited.update((r.id, None) for r in fitting if r.is_offer and _matches(r, wanted) == best)
+        return faults, tuple(cited)
+
+    def _in_topic(self, figure: Figure) -> bool:
+        return any(not r.is_offer and figure.value in r.of(figure.kind) for r in self._records)
 
 
-def _fits(record: _Record, figure: Figure, figures: Iterable[Figure]) -> bool:
-    """Whether a record holds the figure, and one of each other kind in the sentence (a price always)."""
+def _groups(sentences: Sequence[Sequence[Figure]]) -> list[list[Sequence[Figure]]]:
+    """Sentences by the price they follow."""
+    groups: list[list[Sequence[Figure]]] = []
+    priced = False
+    for sentence in sentences:
+        has_price = any(f.kind == "price" for f in sentence)
+        if not groups or (has_price and priced):
+            groups.append([])
+            priced = False
+        groups[-1].append(sentence)
+        priced = priced or has_price
+    return groups
+
+
+def _fits(record: _Record, figure: Figure, wanted: Mapping[str, set[Value]]) -> bool:
+    """Whether a record holds the figure, and one of each other kind it is said with (a price always)."""
     if figure.value not in record.of(figure.kind):
         return False
-    others: dict[str, set[Value]] = {}
-    for other in figures:
-        if other.kind != figure.kind:
-            others.setdefault(other.kind, set()).add(other.value)
-    for kind, wanted in others.items():
-        held = record.of(kind)
-        if not held & wanted and (held or kind == "price"):
-            return False
-    return True
+    return all(
+        kind == figure.kind or not held.isdisjoint(values) or (not held and kind != "price")
+        for kind, values in wanted.items()
+        for held in (record.of(kind),)
+    )
+
+
+def _matches(record: _Record, wanted: Mapping[str, set[Value]]) -> int:
+    return sum(not record.of(kind).isdisjoint(values) for kind, values in wanted.items())
+
+
+def _apart(figure: Figure, wanted: Mapping[str, set[Value]]) -> str:
+    prices = wanted.get("price", set()) - {figure.value}
+    beside = f"un prix de {min(prices, key=str):g} F" if prices else "les chiffres qui l'entourent"
+    return f"« {figure.shown} » ne va pas avec {beside} dans les données"

@@ -31,6 +31,7 @@ from rag.passages import Passage
 
 Embed = Callable[[str], Awaitable[Sequence[float] | None]]
 MOST_SOURCES = 5
+CONTACT = "T-SERVICE-CLIENT"
 _LINES_FOR_RETRIEVAL = 12
 _MOST_CHARS = 2000  # of what a model wrote, when it is shown to it again
 _MOST_ARGUMENTS = 4000
@@ -102,7 +103,7 @@ class Nodes:
                 question=work.text,
                 language=work.language,
                 known=pseudonymise(work.question.known),
-                passages=work.passages.values(),
+                passages=self._told(work),
             )
         try:
             work.draft = await self._draft(self._caller, work)
@@ -116,7 +117,7 @@ class Nodes:
         text = work.cached.text if work.cached else cleaned(work.draft, work.language)
         grounding = inspect(
             text,
-            tuple(work.passages.values()),
+            self._told(work),
             question=work.question.text,
             known_codes=work.retriever.codes(),
             today=self._today(),
@@ -132,6 +133,12 @@ class Nodes:
             return self._compose(work)
         work.prompt += self._prompts.repair_of(text[:_MOST_CHARS], faults)
         return Command(goto="answer")
+
+    def _told(self, work: Work) -> tuple[Passage, ...]:
+        """What was found, and how to reach a person, which every answer may say."""
+        contact = work.retriever.get(CONTACT)
+        found = tuple(work.passages.values())
+        return found if contact is None or contact.id in work.passages else (*found, contact)
 
     async def _find(self, work: Work, lines: Sequence[Utterance]) -> None:
         started = time.perf_counter()

@@ -87,7 +87,9 @@ def _file(addition: Addition, today: date) -> tuple[str, str]:
     if addition.valid_to is not None:
         head.append(f"valid_to: {addition.valid_to}")
     sections = [answer]
-    sections += [f"## {code}\n{said}" for code in TRANSLATIONS if (said := _prose(addition.answers.get(code, "")))]
+    sections += [
+        f"## {code}\n{said}" for code in TRANSLATIONS if (said := _prose(addition.answers.get(code, "")))
+    ]
     sections.append(f"## questions\n- {question}")
     return name, "---\n" + "\n".join(head) + "\n---\n" + "\n\n".join(sections) + "\n"
 

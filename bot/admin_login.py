@@ -25,7 +25,11 @@ _SIGNED: dict[str, Any] = {
         "sign_in": {"type": "string", "enum": ["token", "local"]},
     },
 }
-_BODY = {"type": "object", "required": ["token"], "properties": {"token": {"type": "string", "maxLength": 4096}}}
+_BODY = {
+    "type": "object",
+    "required": ["token"],
+    "properties": {"token": {"type": "string", "maxLength": 4096}},
+}
 FROM_PAGE = {
     "name": PAGE_HEADER,
     "in": "header",
@@ -38,9 +42,7 @@ FROM_PAGE = {
 class AdminLogin:
     """The door. Tries are limited per address, since forwarding headers are only claims."""
 
-    def __init__(
-        self, operators: OperatorAccess, texts: Texts, *, tries: AddressLimit | None = None
-    ) -> None:
+    def __init__(self, operators: OperatorAccess, texts: Texts, *, tries: AddressLimit | None = None) -> None:
         self._operators = operators
         self._texts = texts
         self._tries = tries or AddressLimit(rate=0.2, burst=10, addresses=1000)
@@ -92,7 +94,13 @@ class AdminLogin:
     def routes(self) -> tuple[Route, ...]:
         """The three endpoints; open to all, since they are how one gets in."""
         refused = {403: "Not sent by the admin page"}
-        enter = {200: "Signed in", 401: "Wrong token", 409: "No token is set", 429: "Too many tries", **refused}
+        enter = {
+            200: "Signed in",
+            401: "Wrong token",
+            409: "No token is set",
+            429: "Too many tries",
+            **refused,
+        }
         table = (
             ("GET", "/admin/access", self.state, "Connecté ou non", {200: "State"}, None),
             ("POST", "/admin/login", self.enter, "Se connecter", enter, _BODY),

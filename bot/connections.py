@@ -71,7 +71,11 @@ def _open_telegram(core: Core, intake: Intake, opened: Connections, busy: Callab
     assert settings.telegram_bot_token is not None  # noqa: S101  # the caller checked
     endpoint = BotEndpoint(settings.telegram_api_base_url, settings.telegram_bot_token)
     channel = TelegramChannel(
-        core.http, endpoint, PartWords.of(texts), farewell=texts.get("telegram.farewell")
+        core.http,
+        endpoint,
+        PartWords.of(texts),
+        farewell=texts.get("telegram.farewell"),
+        rate=settings.telegram_rate,
     )
     core.add_channel(channel)
     opened.media[channel.name] = TelegramMedia(core.http, endpoint).fetch_voice

@@ -31,7 +31,7 @@ FORWARDING_HEADERS = ("Forwarded", "X-Forwarded-For", "X-Real-IP", "Via")
 
 
 class OperatorAccess:
-    """Lets operators in: by token or by the session of the admin page; without a token, from this machine only.
+    """Lets operators in: by token or admin page session; without a token, from this machine only.
 
     Without a token a caller must be on loopback, name a loopback host (a web page elsewhere that rebinds its
     name to 127.0.0.1 does not) and come through no proxy: behind a proxy, set HTTP_TOKEN. What changes

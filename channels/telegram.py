@@ -36,11 +36,11 @@ logger = logging.getLogger(__name__)
 class TelegramChannel:
     """One Telegram bot as the pipeline sees it. The session stays the caller's to close.
 
-    `farewell` is what a group reads before the bot leaves it; "" leaves without a word.
+    `farewell` is what a group reads before the bot leaves it; "" leaves without a word. `rate` is in messages
+    a second over all chats.
     """
 
     name = "telegram"
-    pacing = Pacing(global_rate=25.0, global_burst=25.0, chat_rate=1.0, chat_burst=3.0)
 
     def __init__(
         self,
@@ -50,9 +50,11 @@ class TelegramChannel:
         *,
         limits: Limits = Limits(),  # noqa: B008  # frozen
         farewell: str = "",
+        rate: float = 25.0,
         send_seconds: float = SEND_SECONDS,
     ) -> None:
         self.account = endpoint.account
+        self.pacing = Pacing(global_rate=rate, global_burst=rate, chat_rate=1.0, chat_burst=3.0)
         self._bot = make_bot(session, endpoint)
         self._words = words
         self._limits = limits

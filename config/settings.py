@@ -38,6 +38,7 @@ class Settings(BaseSettings):
     telegram_api_base_url: str = "https://api.telegram.org"
     telegram_webhook_url: str | None = None
     telegram_webhook_secret: SecretStr | None = None
+    telegram_rate: float = Field(25.0, gt=0)  # messages/s over all chats (Telegram's free limit is 30)
 
     # WhatsApp Cloud API
     whatsapp_access_token: SecretStr | None = None

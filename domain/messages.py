@@ -92,8 +92,8 @@ class InboundMessage:
 
     @property
     def merges(self) -> bool:
-        """Whether this message may share a turn with its neighbours."""
-        return self.kind is MessageKind.TEXT
+        """Whether this message may share a turn with its neighbours; an unreadably long one would drown them."""
+        return self.kind is MessageKind.TEXT and "too_long" not in self.flags
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from pathlib import Path
 from domain.errors import StoreUnavailable
 from memory.backup import backup_file, restore_file
 from memory.database import Connection, Database
+from memory.indexing import forget_indexed, rebuild
 from memory.locking import locked
 from memory.migrating import migrate
 from memory.recovery import Recovered, recover
@@ -108,7 +109,7 @@ class _Opener:
             check(connection, seconds=0.0 if suspected else CHECK_SECONDS)
             migrate(connection, self._path)
             if suspected:
-                connection.execute("INSERT INTO exchanges_text (exchanges_text) VALUES ('rebuild')")
+                rebuild(connection)
             self.recovered = self._recover(connection)
         except BaseException:
             with suppress(sqlite3.Error):
@@ -140,6 +141,7 @@ class _Opener:
         with closing(_connect(self._path)) as fresh:
             migrate(fresh, self._path)
             saved = salvage(aside, fresh, _make_empty)
+            forget_indexed(fresh)
         self.suspect.unlink(missing_ok=True)
         self.report = (
             f"la base était endommagée ({error}) : mise de côté sous {aside.name}, {saved} lignes récupérées"

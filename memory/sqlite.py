@@ -12,6 +12,7 @@ from memory.buckets import Buckets
 from memory.checkpoints import Checkpoints
 from memory.database import Database
 from memory.errands import Errands
+from memory.indexing import TextIndex
 from memory.maintenance import Maintenance
 from memory.quarantine import MAX_BODY, quarantine
 from memory.records import StoreHealth, Turn, TurnCommit
@@ -43,25 +44,27 @@ class SqliteStore:
         self._clock = clock
         self._errands = errands = Errands()
         self._buckets = Buckets(clock)
+        self._index = index = TextIndex(database, errands)
         scrubber = Scrubber(database, path, clock=clock, errands=errands, on_trouble=on_trouble)
         self.outbox = SqliteOutbox(database, boot=boot, clock=clock, errands=errands, on_trouble=on_trouble)
         self.inbox = SqliteInbox(
             database, self.outbox, boot=boot, clock=clock, errands=errands, on_trouble=on_trouble
         )
         self.sessions = SqliteSessions(database, clock=clock, on_trouble=on_trouble)
-        self.long_term = SqliteLongTerm(database, clock=clock, on_trouble=on_trouble)
+        self.long_term = SqliteLongTerm(database, index, clock=clock, on_trouble=on_trouble)
         self.editors = SqliteEditors(database, self.inbox, self.outbox)
         self.statistics = SqliteStatistics(database)
         self.notes = SqliteNotes(database, clock=clock)
         self.checkpoints = Checkpoints(database)
         self.audience = Audience(database, self.outbox, clock=clock)
-        self._turns = Turns(database, self.inbox, self.outbox, scrubber, clock=clock)
+        self._turns = Turns(database, self.inbox, self.outbox, scrubber, index, clock=clock)
         self._maintenance = Maintenance(database, path, self.inbox, self.outbox, scrubber, clock=clock)
         self._scrubber = scrubber
 
     async def prepare(self) -> None:
         """Finish what a crash left half done; before anything is served."""
         await self._scrubber.run(urgent=True)
+        await self._index.count_pending()
 
     async def close(self) -> None:
         """Finish what runs, then close the file."""

@@ -13,6 +13,7 @@ from domain.errors import StoreCorrupt
 from domain.messages import ChatKey, Language
 from memory.database import Database
 from memory.exporting import export_chat
+from memory.indexing import TextIndex
 from memory.quarantine import quarantine
 from memory.records import Exchange, Profile
 from memory.rows import dump_json, load_json
@@ -35,9 +36,15 @@ class SqliteLongTerm:
     """Long-term memory on SQLite."""
 
     def __init__(
-        self, database: Database, *, clock: Callable[[], float], on_trouble: Callable[[str], None]
+        self,
+        database: Database,
+        index: TextIndex,
+        *,
+        clock: Callable[[], float],
+        on_trouble: Callable[[str], None],
     ) -> None:
         self._database = database
+        self._index = index
         self._clock = clock
         self._on_trouble = on_trouble
 
@@ -53,6 +60,7 @@ class SqliteLongTerm:
         words = _WORD.findall(text)[:MAX_WORDS]
         if not words:
             return ()
+        await self._index.catch_up()
         # Quoted, so that no word is an operator of the search language; the last one may be unfinished.
         match = " ".join(f'"{word}"' for word in words) + "*"
         chat = None if key is None else str(key)

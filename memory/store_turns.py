@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from memory.checkpoints import Checkpoints
 from memory.counters import add_to
 from memory.database import Database
+from memory.indexing import TextIndex
 from memory.outbox_rows import Prepared, insert_parts
 from memory.records import Turn, TurnCommit
 from memory.scrubbing import Scrubber
@@ -29,6 +30,7 @@ class Turns:
         inbox: SqliteInbox,
         outbox: SqliteOutbox,
         scrubber: Scrubber,
+        index: TextIndex,
         *,
         clock: Callable[[], float],
     ) -> None:
@@ -36,6 +38,7 @@ class Turns:
         self._inbox = inbox
         self._outbox = outbox
         self._scrubber = scrubber
+        self._index = index
         self._clock = clock
 
     async def commit(self, turn: Turn, commit: TurnCommit) -> bool:
@@ -47,6 +50,8 @@ class Turns:
 
         def committed(ids: list[int]) -> None:
             self._inbox.done(turn, erased=commit.erase)
+            if commit.exchange is not None:
+                self._index.grew()
             if commit.erase:
                 self._say_after_scrub(turn, ids, now)
             else:

@@ -9,6 +9,7 @@ from rag.lexicon import Reading, Word
 from rag.slots import Bound, Slots
 
 _HOURS = {"heure": 1, "jour": 24, "semaine": 168, "mois": 720}
+_BARE = {"uneheure": 1, "jour": 24, "semaine": 168, "quinzaine": 360, "mois": 720}
 _MOST = {"heure": 72, "jour": 90, "semaine": 8, "mois": 12}
 _MEGABYTES = {"go": 1000.0, "mo": 1.0}
 _FRANCS = {"franc": 1.0, "dala": 5.0, "jikka": 1000.0}
@@ -73,6 +74,8 @@ def _place(draft: _Draft, words: Sequence[Word], i: int, number: float) -> None:
     before = _unit(words, i - 1) if i - 1 not in draft.bound_words else ""
     after = _unit(words, i + 1)
     first = bool(before) and words[i - 1].language not in _NUMBER_FIRST
+    if after and before in _MEGABYTES and words[i + 1].language not in _NUMBER_FIRST:
+        first = True  # "giga 5 na mako": the week begins a new thought
     bound = _bound(words, i)
     for unit, at in ((before, i - 1), (after, i + 1)) if first else ((after, i + 1), ("", i)):
         if unit and _take(draft, unit, number, bound):
@@ -125,8 +128,8 @@ def _bare_validity(draft: _Draft, words: Sequence[Word]) -> None:
         return
     for i, word in enumerate(words):
         for sense in word.senses:
-            if sense in {"jour", "semaine", "mois"} and i not in draft.bound_words:
-                draft.validity = _HOURS[sense]
+            if sense in _BARE and i not in draft.bound_words:
+                draft.validity = _BARE[sense]
                 return
 
 

@@ -40,7 +40,7 @@ async def command(telegram: FakeTelegram, text: str, *, chat: int = ADMIN, repli
 
 
 async def test_stats_is_a_picture_with_a_short_form(tmp_path: Path) -> None:
-    async with admin_house(tmp_path) as (telegram, house):
+    async with admin_house(tmp_path) as (telegram, _house):
         await command(telegram, "combien coûte 1 Go par semaine ?", chat=OTHER)
         text = await command(telegram, "/stats")
         assert "Sessions :" in text
@@ -131,7 +131,7 @@ async def test_an_incident_is_told_first_to_those_who_ask(tmp_path: Path) -> Non
 
 
 async def test_blocking_silences_the_bot_for_one_subscriber(tmp_path: Path) -> None:
-    async with admin_house(tmp_path) as (telegram, house):
+    async with admin_house(tmp_path) as (telegram, _house):
         await command(telegram, "bonjour", chat=OTHER)
         assert "bloqué" in await command(telegram, f"/bloquer {OTHER}")
         telegram.push_text(OTHER, "combien coûte 1 Go ?")
@@ -145,12 +145,14 @@ async def test_blocking_silences_the_bot_for_one_subscriber(tmp_path: Path) -> N
 
 
 async def test_silence_mutes_a_rule_and_survives_a_restart(tmp_path: Path) -> None:
-    async with admin_house(tmp_path) as (telegram, _):
-        assert "silence pendant 2 h" in await command(telegram, "/silence HIGH_MEMORY_USAGE 2h")
-        assert "HIGH_MEMORY_USAGE" in await command(telegram, "/silence n'importe quoi")
-    async with admin_house(tmp_path) as (telegram, house):
-        assert "HIGH_MEMORY_USAGE" in await command(telegram, "/alertes")
-        assert "HIGH_MEMORY_USAGE" in house.app.core.alerting.book.mutes
+    async with FakeTelegram() as telegram:
+        settings = {**_SETTINGS, "telegram_api_base_url": telegram.url}
+        async with bot(tmp_path, **settings):
+            assert "silence pendant 2 h" in await command(telegram, "/silence HIGH_MEMORY_USAGE 2h")
+            assert "HIGH_MEMORY_USAGE" in await command(telegram, "/silence n'importe quoi")
+        async with bot(tmp_path, **settings) as house:
+            assert "HIGH_MEMORY_USAGE" in await command(telegram, "/alertes")
+            assert "HIGH_MEMORY_USAGE" in house.app.core.alerting.book.mutes
 
 
 async def test_a_broadcast_is_previewed_confirmed_and_reaches_each_once(tmp_path: Path) -> None:

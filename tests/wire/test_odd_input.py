@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,8 @@ async def test_an_odd_message_never_blocks_the_next(tmp_path: Path, content: dic
             tmp_path, telegram_bot_token=TOKEN, telegram_api_base_url=telegram.url, burst_window=0.0
         ) as house,
     ):
-        telegram.push_message(5, **content)
+        update = json.dumps({"update_id": 900, "message": telegram.message(5, **content)})
+        telegram.push_raw(update.encode(), 900, 5)
         telegram.push_message(5, text="combien coûte 1 Go par semaine ?")
         await telegram.until(lambda: any("*141*3#" in sent.text for sent in telegram.chats[5]))
         assert house.app.core.metrics.turns.labels(outcome="parked")._value.get() == 0
@@ -54,4 +56,6 @@ async def test_edits_and_groups_are_no_questions(tmp_path: Path) -> None:
         await telegram.wait_sent(9)
         await telegram.wait_called("leaveChat")
         assert telegram.chats[5] == []
-        assert telegram.chats[-100] == []
+        assert [sent.text[:40] for sent in telegram.chats[-100]] == [
+            "Je ne réponds qu'en message privé : écri"
+        ]

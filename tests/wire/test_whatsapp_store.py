@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -55,11 +56,17 @@ class Bot:
         return await self.until(lambda parts: all(part.state in final for part in parts))
 
 
+async def _long_ago(key: ChatKey) -> float:
+    return 0.0
+
+
 @asynccontextmanager
-async def running(folder: Path, graph: FakeGraph, *, evidence_wait: float = 60.0) -> AsyncIterator[Bot]:
+async def running(
+    folder: Path, graph: FakeGraph, *, evidence_wait: float = 60.0, clock: Callable[[], float] = time.time
+) -> AsyncIterator[Bot]:
     """Server, intake, database, channel and sender; turns are the test's."""
     async with AsyncExitStack() as stack:
-        store = await stack.enter_async_context(open_store(folder / "memory.db"))
+        store = await stack.enter_async_context(open_store(folder / "memory.db", clock=clock))
         metrics, stamp = Metrics(), await database_stamp(store.notes)
         intake = Intake(store, TEXTS, metrics, mask=lambda words: (words, ()))
         client = await stack.enter_async_context(graph_client(graph))
@@ -75,7 +82,7 @@ async def running(folder: Path, graph: FakeGraph, *, evidence_wait: float = 60.0
         url, _ = await stack.enter_async_context(house)
         graph.callback = url
         channels = {("whatsapp", ACCOUNT): channel}
-        sender = Sender(store, channels, metrics, texts=TEXTS, report=lambda rule, told: None)
+        sender = Sender(store, channels, metrics, texts=TEXTS, report=lambda *_: None, clock=clock)
         task = asyncio.create_task(sender.run())
         try:
             yield Bot(store, channel, sender, url)
@@ -133,6 +140,30 @@ async def test_a_receipt_may_come_before_the_answer(tmp_path: Path) -> None:
     graph = FakeGraph(statuses=("sent",), status_first=True)
     async with graph, running(tmp_path, graph) as bot:
         await bot.store.outbox.enqueue(KEY, [Reply("un"), Reply("deux")])
+        assert [part.state for part in await bot.settled()] == [SendState.SENT] * 2
+        assert [sent.text for sent in graph.sent] == ["un", "deux"]
+
+
+@pytest.mark.parametrize("arrived", [True, False])
+async def test_a_kill_during_a_send_is_settled_by_the_receipt_or_by_one_resend(
+    tmp_path: Path, arrived: bool
+) -> None:
+    now = [time.time()]
+    async with FakeGraph() as graph, open_store(tmp_path / "memory.db", clock=lambda: now[0]) as store:
+        await store.outbox.enqueue(KEY, [Reply("un"), Reply("deux")])
+        (part,) = await store.outbox.claim(1, wait=1.0)
+        if arrived:
+            async with graph_client(graph) as client:
+                stamp = await database_stamp(store.notes)
+                channel = WhatsAppChannel(client, Words.of(TEXTS), last_inbound=_long_ago, stamp=stamp)
+                await channel.send(part)
+    async with graph, running(tmp_path, graph, clock=lambda: now[0]) as bot:
+        assert (await bot.parts())[0].state is SendState.IN_DOUBT
+        if arrived:
+            told = payloads.status("sent", graph.sent[0].callback, platform_id=graph.sent[0].id)
+            assert await graph.push(one(statuses=[told])) == 200
+        else:
+            now[0] += 61.0
         assert [part.state for part in await bot.settled()] == [SendState.SENT] * 2
         assert [sent.text for sent in graph.sent] == ["un", "deux"]
 

@@ -16,6 +16,7 @@ from typing import Any
 import aiohttp
 from memory.opening import open_store
 
+from bot.http_access import OperatorAccess
 from bot.intake import Intake, IntakeLimits
 from bot.server import Limits, Providers, Server
 from channels.routing import Route
@@ -117,6 +118,7 @@ async def open_house(
     starts: AddressLimit | None = None,
     heartbeat: float = 15.0,
     providers: Providers | None = None,
+    operators: OperatorAccess | None = None,
     routes: Callable[[Store], Sequence[Route]] | None = None,
 ) -> AsyncIterator[House]:
     """Start everything on a fresh database file (or the one that is there)."""

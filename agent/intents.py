@@ -1,0 +1,216 @@
+"""What a message wants that no knowledge answers: talk, refusals, a person. Decided on a reading, without texts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+from rag.lexicon import Reading
+from rag.retriever import Retrieval
+from rag.slots import Slots
+
+
+class Intent(StrEnum):
+    """The ways a message is answered without retrieval."""
+
+    PIN = "pin"
+    INJECTION = "injection"
+    COMPETITOR = "competitor"
+    HANDOFF = "handoff"
+    URGENT = "urgent"
+    TROUBLE = "trouble"
+    OFF_TOPIC = "off_topic"
+    DEVICE = "device"
+    IDENTITY = "identity"
+    GREETING = "greeting"
+    THANKS = "thanks"
+    GOODBYE = "goodbye"
+    UNKNOWN_CODE = "unknown_code"
+    HOAX = "hoax"
+
+
+# Senses that make a message ours, whatever else it talks about.
+OURS = frozenset(
+    (
+        *("internet", "forfait", "solde", "recharger", "airtelmoney", "sim", "illimite", "credit", "bonus"),
+        *(
+            "facture",
+            "frais",
+            "plafond",
+            "envoyer",
+            "retirer",
+            "recevoir",
+            "serviceclient",
+            "couverture",
+            "4g",
+        ),
+        *(
+            "appel",
+            "sms",
+            "email",
+            "horaire",
+            "site",
+            "entreprise",
+            "moyenpaiement",
+            "sanscompte",
+            "go",
+            "mo",
+        ),
+        *("canal", "banque", "coderetrait", "commerce", "reseau"),
+    )
+)
+_SMALLTALK = ("aurevoir", "merci", "salut", "accord")
+# What may stand beside a greeting without making it a question.
+_POLITE = frozenset(
+    (
+        *(
+            "proche",
+            "suite",
+            "airtel",
+            "comment",
+            "quoi",
+            "aujourdhui",
+            "jour",
+            "nuit",
+            "rien",
+            "services",
+            "ou",
+        ),
+        *(
+            "servir",
+            "verifier",
+            "taimako",
+            "combien",
+            "usage",
+            "validite",
+            "heure",
+            "semaine",
+            "lieu",
+            "ville",
+        ),
+        *(
+            "aumoins",
+            "activer",
+            "telephone",
+            "numero",
+            "plusgrand",
+            "gratuit",
+            "payer",
+            "quand",
+            "serviceclient",
+        ),
+    )
+)
+_TOWARDS = frozenset(
+    "vers ver a o au aux sur chez numero numeros num client clients abonne abonnes puce puces reseau ligne sim to"
+    " wa zuwa ga se layin lambar lamba number numbers user users subscriber compte cpte account entre".split()
+)
+_FROM = frozenset("de depuis du d daga from gaa".split())
+_ARTICLES = frozenset(
+    "un une le la les des mon son sa l mes ses ce cet a an the du de wani wata fo lambar numero".split()
+)
+_SURE_TOPIC = 1.9  # an off-topic word beside a surely found topic is only colour
+
+
+def decide(
+    reading: Reading, found: Retrieval, *, flags: Sequence[str], tokens: Sequence[str]
+) -> Intent | None:
+    """The intent of a message, or None when it is a question for the knowledge."""
+    if set(flags) & {"pin", "otp", "voucher"}:
+        return Intent.PIN
+    if "injection" in reading.intents:
+        return Intent.INJECTION
+    if _is_about_competitor(reading, tokens):
+        return Intent.COMPETITOR
+    if "secret" in reading.intents:
+        return Intent.PIN
+    return _person(reading, found) or _talk(reading, found)
+
+
+def _person(reading: Reading, found: Retrieval) -> Intent | None:
+    """Somebody in distress, or who asks for a person."""
+    intents = reading.intents
+    if "urgence" in intents and not found.slots.has_figures:
+        return Intent.URGENT
+    if "conseiller" in intents and not _asks_offer(found.slots):
+        return Intent.HANDOFF
+    if "panne" in intents and not _asks_offer(found.slots) and _is_trouble(found):
+        return Intent.TROUBLE
+    return None
+
+
+def _is_trouble(found: Retrieval) -> bool:
+    """Whether something of ours fails, instead of a way to do something being asked."""
+    first = found.passages[0] if found.passages else None
+    return first is None or first.kind == "offer" or found.score < 1.6 or first.id == "T-COUVERTURE"
+
+
+def _asks_offer(slots: Slots) -> bool:
+    return slots.has_figures and (bool(slots.services) or slots.offer_word or slots.unlimited or slots.night)
+
+
+def _talk(reading: Reading, found: Retrieval) -> Intent | None:
+    senses, intents = reading.senses, reading.intents
+    ours = bool(senses & OURS)
+    if "appareil" in senses and not (ours and found.score >= _SURE_TOPIC):
+        return Intent.DEVICE
+    if "horssujet" in senses and not (ours and found.score >= _SURE_TOPIC - 0.4):
+        return Intent.OFF_TOPIC
+    if "identite" in intents and not (ours and found.score >= _SURE_TOPIC):
+        return Intent.IDENTITY
+    if "demande" in intents and not ours:
+        return Intent.OFF_TOPIC
+    if "insulte" in intents and not ours:
+        return Intent.HANDOFF
+    return _smalltalk(reading)
+
+
+def _smalltalk(reading: Reading) -> Intent | None:
+    if reading.codes or not reading.words:
+        return None if reading.codes else Intent.GREETING
+    said = next((sense for sense in _SMALLTALK if sense in reading.senses), None)
+    rest = reading.senses - {*_SMALLTALK, "politesse"} - _POLITE
+    if said is None or rest or reading.numbers or len(reading.unknown) > 3:
+        return None
+    asks = reading.senses & {"services", "quand", "gratuit", "payer", "numero", "serviceclient", "servir"}
+    if said == "salut" and asks:
+        return None
+    return {"aurevoir": Intent.GOODBYE, "merci": Intent.THANKS, "salut": Intent.GREETING}.get(
+        said, Intent.THANKS
+    )
+
+
+def _is_about_competitor(reading: Reading, tokens: Sequence[str]) -> bool:
+    """Whether another operator's offers are asked; sending to or receiving from its customers is ours."""
+    intents = reading.intents
+    if "comparer" in intents and ("concurrent" in intents or "airtel" in reading.senses):
+        return True
+    if "concurrent" not in intents:
+        return "comparer" in intents and not reading.senses & {"forfait", "internet", "appel", "illimite"}
+    if "comparer" in intents:
+        return True
+    if reading.senses & {"depuisetranger"} or (
+        reading.senses & {"etranger", "partenaire"} and reading.senses & {"envoyer", "recevoir", "argent"}
+    ):
+        return False
+    if "partenaire" in intents and not reading.senses & {"forfait", "internet", "appel"}:
+        return False
+    return not _serves_customer_of(reading, tokens)
+
+
+def _serves_customer_of(reading: Reading, tokens: Sequence[str]) -> bool:
+    """Whether money or a call goes to, or money comes from, a customer of the other operator."""
+    names = {"moov", "zamani", "orange", "mtn", "niger", "sahelcom", "concurrent", "telecom", "telecoms"}
+    senses = reading.senses
+    for i, token in enumerate(tokens):
+        if token not in names:
+            continue
+        before = [
+            t for t in tokens[max(0, i - 3) : i] if t not in _ARTICLES or t in {"a", "numero", "lambar"}
+        ]
+        near = set(before[-2:])
+        if near & _TOWARDS and senses & {"envoyer", "appel", "sanscompte", "tousreseaux", "coderetrait"}:
+            return True
+        if set(tokens[max(0, i - 2) : i]) & _FROM and senses & {"recevoir"}:
+            return True
+    return False

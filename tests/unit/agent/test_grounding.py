@@ -1,0 +1,219 @@
+"""Grounding: no invented figure passes, no true one is refused, however it is written."""
+
+from __future__ import annotations
+
+import random
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from agent.grounding import check, inspect
+from config.settings import ROOT
+from rag.catalogue import Offer
+from rag.library import Library
+from rag.passages import Passage, offer_passage
+from tests.unit.agent.drafts_of_offers import invented, true_claim, written
+
+TODAY = date(2026, 11, 25)
+LANGUAGES = ("fr", "ha", "en")
+FIELDS = ("price", "code", "hours", "data_mb", "minutes", "percent", "phone")
+
+
+@pytest.fixture(scope="module")
+def library() -> Library:
+    return Library.load(Path(ROOT / "data"), today=lambda: TODAY)
+
+
+@pytest.fixture(scope="module")
+def offers(library: Library) -> list[Passage]:
+    ids = ("NET-500-7J", "NET-1000-7J", "APP-500-7J", "ILL-1000-48H", "NUI-NET-500")
+    return [_found(library, i) for i in ids]
+
+
+def _found(library: Library, passage_id: str) -> Passage:
+    passage = library.retriever.get(passage_id)
+    assert passage is not None
+    return passage
+
+
+def _faults(draft: str, passages: list[Passage], library: Library, question: str = "") -> tuple[str, ...]:
+    codes = library.retriever.codes()
+    return check(draft, passages, question=question, known_codes=codes, today=TODAY)
+
+
+def _sample(library: Library, rng: random.Random) -> tuple[Offer, list[Passage]]:
+    """An offer, found among four others."""
+    every = [o for o in library.retriever._catalogue.offers]  # the tests look behind the counter
+    chosen = rng.sample(every, 5)
+    passages = [offer_passage(o, fresh=True) for o in chosen]
+    return chosen[0], passages
+
+
+def test_a_thousand_true_drafts_are_let_through(library: Library) -> None:
+    rng = random.Random(20261125)
+    blocked = []
+    for i in range(1000):
+        offer, passages = _sample(library, rng)
+        draft = written(true_claim(offer, rng), LANGUAGES[i % 3], rng)
+        if faults := _faults(draft, passages, library):
+            blocked.append((offer.id, draft, faults))
+    assert blocked == []
+
+
+def test_a_thousand_invented_drafts_are_refused(library: Library) -> None:
+    rng = random.Random(20261126)
+    leaked = []
+    for i in range(1000):
+        offer, passages = _sample(library, rng)
+        claim = invented(true_claim(offer, rng), FIELDS[i % len(FIELDS)], rng)
+        draft = written(claim, LANGUAGES[i % 3], rng)
+        if not _faults(draft, passages, library, question="je veux un forfait"):
+            leaked.append((offer.id, FIELDS[i % len(FIELDS)], draft))
+    assert leaked == []
+
+
+def test_the_price_of_one_offer_with_the_content_of_another_is_refused(library: Library) -> None:
+    rng = random.Random(20261127)
+    leaked = []
+    for i in range(300):
+        offer, passages = _sample(library, rng)
+        other = next((p.offer for p in passages[1:] if p.offer and p.offer.price != offer.price), None)
+        if other is None or any(
+            p.offer and p.offer.price == other.price and p.offer.data_mb == offer.data_mb for p in passages
+        ):
+            continue
+        mixed = written(invented_price(offer, other, rng), LANGUAGES[i % 3], rng)
+        if not _faults(mixed, passages, library):
+            leaked.append((offer.id, other.id, mixed))
+    assert leaked == []
+
+
+def invented_price(offer: Offer, other: Offer, rng: random.Random) -> object:
+    from dataclasses import replace
+
+    return replace(true_claim(offer, rng), price=other.price)
+
+
+@pytest.mark.parametrize("language", ["fr", "ha", "dje", "en"])
+def test_every_knowledge_text_stands_on_itself(library: Library, language: str) -> None:
+    for topic_id in library.retriever._topics:
+        passage = _found(library, topic_id)
+        assert _faults(passage.wording(language), [passage], library) == (), topic_id
+
+
+@pytest.mark.parametrize(
+    "draft",
+    [
+        "Composez *141*9#",
+        "Composez ＊１４１＊９＃",
+        "Composez * 1 4 1 * 9 #",
+        "Composez étoile 141 étoile 9 dièse",
+        "Composez étoile cent quarante et un étoile neuf dièse",
+        "Dial star one four one star nine hash",
+        "Composez \u2217141\u22179\u266f",
+        "Composez *\u200b141\u200b*9#",
+        "Composez *141*9",
+        "Composez 141*9#",
+        "Composez *١٤١*٩#",
+        "Composez *️⃣1️⃣4️⃣1️⃣*️⃣9️⃣#️⃣",
+        "Tapez le 141 puis choisissez 9",
+        "Appelez le 1 5 5 5",
+        "Appelez le 90 12 34 56",
+        "WhatsApp : +227-90-12-34-56",
+        "Le forfait coûte 450",
+        "Prix : 450",
+        "Il coûte quatre cent cinquante francs",
+        "Il coûte ４５０ F",
+        "Il coûte 4 5 0 F",
+        "Il coûte dala 90",
+        "Il coûte 2 euros",
+        "5 Go pour vous",
+        "cinq gigas pour vous",
+        "1 Go et demi",
+        "½ Go",
+        "10G d'internet",
+        "valable trois semaines",
+        "valable 72h",
+        "valable kwana 3",
+        "bonus de 50 %",
+        "bonus de cinquante pour cent",
+        "45 minutes d'appel",
+        "minti 45",
+        "40 SMS offerts",
+        "Ouvert de 7h à 19h",
+        "Ouvert 24h/24",
+        "Depuis le 3 mars 2024",
+        "Réduction de 15 pourcent",
+    ],
+)
+def test_what_stands_nowhere_is_refused(draft: str, offers: list[Passage], library: Library) -> None:
+    assert _faults(draft, offers, library)
+
+
+@pytest.mark.parametrize(
+    "draft",
+    [
+        "400 Mo pour 500 F, valable 7 jours.\n*141*3#",
+        "Pour 500 F : 400 Mo d'internet ou 75 minutes d'appel, 7 jours.",
+        "Le forfait à 500 F donne 400 Mo, celui à 1000 F donne 1 Go, les deux pendant une semaine.",
+        "Trois forfaits conviennent, de 500 à 1 000 F.",
+        "1. 400 Mo à 500 F\n2. 1 Go à 1000 F\nCode : *141*3#",
+        "* 400 Mo à 500 F\n* 1 Go à 1000 F",
+        "**500 F** : *400 Mo*, `*141*3#`",
+        "De minuit à 5h : 1,2 Go à 500 F",
+        "Bonus de 100 % le lundi, valable 48h.",
+        "Tarif vérifié le 22/11/2026 : 400 Mo à 500 F",
+        "Le réseau 4G couvre la ville.",
+        "SMS illimités et appels illimités vers Airtel, 500 Mo, 48h : 1000 F",
+        "Je n'ai pas trouvé.",
+        "",
+    ],
+)
+def test_what_the_records_say_is_let_through(draft: str, offers: list[Passage], library: Library) -> None:
+    assert _faults(draft, offers, library) == ()
+
+
+@pytest.mark.parametrize(
+    ("question", "draft", "grounded"),
+    [
+        ("j'ai 700 F", "Avec vos 700 F, prenez 400 Mo à 500 F.", True),
+        ("j'ai 700 F", "Avec 700 F : 400 Mo à 500 F, 7 jours.", True),
+        ("j'ai 700 F", "400 Mo à 700 F, 7 jours.", False),
+        ("10 Go à 700 F ?", "Il n'y a pas de forfait de 10 Go à 700 F.", True),
+        ("10 Go à 700 F ?", "Oui, 10 Go à 700 F.", False),
+        ("*150# c'est vrai ?", "Non, *150# n'existe pas.", False),
+        ("*121# c'est vrai ?", "Oui, *121# est vrai.", True),
+        ("mon numéro est le 90123456", "Appelez le 90123456", False),
+    ],
+)
+def test_what_the_subscriber_said(
+    question: str, draft: str, grounded: bool, offers: list[Passage], library: Library
+) -> None:
+    assert (_faults(draft, offers, library, question) == ()) is grounded
+
+
+def test_a_code_of_another_offer_is_refused(library: Library) -> None:
+    passages = [_found(library, "NET-500-7J"), _found(library, "APP-500-7J")]
+    assert _faults("75 min à 500 F, 7 jours.\n*141*1*3#", passages, library) == ()
+    assert _faults("75 min à 500 F, 7 jours.\n*141*3#", passages, library)
+
+
+def test_an_offer_that_ended_or_grew_old_grounds_nothing(library: Library) -> None:
+    from dataclasses import replace
+
+    passage = _found(library, "NET-500-7J")
+    assert passage.offer is not None
+    ended = replace(passage, offer=replace(passage.offer, valid_to=date(2026, 11, 24)))
+    old = replace(passage, fresh=False)
+    draft = "400 Mo à 500 F, 7 jours"
+    assert _faults(draft, [passage], library) == ()
+    assert _faults(draft, [ended], library)
+    assert _faults(draft, [old], library)
+
+
+def test_the_passages_a_draft_speaks_of_come_first(offers: list[Passage], library: Library) -> None:
+    grounding = inspect(
+        "1 Go à 1000 F pour 7 jours", offers, question="", known_codes=frozenset(), today=TODAY
+    )
+    assert grounding.cited == ("NET-1000-7J",)
