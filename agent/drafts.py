@@ -29,11 +29,12 @@ _TLD = (
     "vip|win|bet|icu|page|web|cloud|tk|ml|ga|cf|gq|ru|cn|in|uk|us|eu|fr|ne|ng|ci|sn|bj|bf|td|tg|mobi|africa"
 )
 _LINK = re.compile(
-    r"(?:\b[a-z][a-z0-9+.-]{1,15}://|\bwww\.|\bmailto:|\btel:)[^\s<>\"']+"
+    r"(?:\b[a-z][a-z0-9+.-]{1,15}://|\bwww\.|\b(?:mailto|tel|sms|javascript|vbscript|data):)[^\s<>\"']+"
     rf"|(?<![\w@])(?:[\w.+-]{{1,64}}@)?(?:[a-z0-9-]{{1,63}}\.)+(?:{_TLD})\b(?:[/?#:][^\s<>\"']*)?",
     re.IGNORECASE,
 )
 _CODE_LIKE = re.compile(r"[*#＊＃∗][\d\s*#＊＃∗０-９]{1,40}[#＃]")
+_COMMAND = re.compile(r"(?<![\w/])/[a-zA-Z_]{2,32}\b(?!/)|(?<![\w.])@\w{3,32}")
 _BLANK_LINES = re.compile(r"\n{3,}")
 _SPACES = re.compile(r"[ \t\u00a0]{2,}")
 _INVISIBLE = re.compile(
@@ -73,8 +74,8 @@ def without_markup(text: str) -> str:
 
 
 def without_links(text: str) -> str:
-    """The text without addresses that are not the operator's."""
-    return _LINK.sub(lambda m: m[0] if _allowed(m[0]) else "", text)
+    """The text without addresses that are not the operator's, and without commands and mentions to tap."""
+    return _COMMAND.sub("", _LINK.sub(lambda m: m[0] if _allowed(m[0]) else "", text))
 
 
 def _allowed(link: str) -> bool:

@@ -179,7 +179,7 @@ class Nodes:
             message = await caller.ask(work, work.prompt, tools=self._tools)
             if not (message.tool_calls or message.invalid_tool_calls):
                 return message.text
-            if work.spent.blocked or len(str(message.tool_calls)) > _MOST_ARGUMENTS:
+            if work.spent.blocked or any(len(str(c["args"])) > _MOST_ARGUMENTS for c in message.tool_calls):
                 raise ModelFailed("the model asked for a tool where it may not")
             work.prompt += [_short(message), *run_tools(work, message)]
 

@@ -25,7 +25,7 @@ MAX_ANSWER = 3000
 TRANSLATIONS = ("ha", "dje", "en")
 _TITLE = 80
 # What a knowledge file would read as structure: headings and comments.
-_STRUCTURE = re.compile(r"^\s*#+\s+|<!--|-->", re.MULTILINE)
+_STRUCTURE = re.compile(r"^[ \t]*#+(?:[ \t]+|$)|<!--|-->", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,7 @@ class Upkeep:
         try:
             if core.cache is not None:
                 saved = await core.store.notes.items(CACHE_NOTES)
-                core.cache.restore(saved, version=core.library.version)
+                core.cache.restore(saved)
             mutes = await core.store.notes.items(MUTE_NOTES)
             core.alerting.book.mutes.update({rule: float(until) for rule, until in mutes.items()})
         except BotError as error:

@@ -86,13 +86,18 @@ class AnswerCache:
         """JSON-able rows by a short name, oldest use first."""
         return {_name(key): _row(key, entry, i) for i, (key, entry) in enumerate(self._entries.items())}
 
-    def restore(self, rows: Mapping[str, object], version: str) -> int:
-        """Take up an export as far as it fits this version and is not too old; returns how many."""
+    def restore(self, rows: Mapping[str, object]) -> int:
+        """Take up an export as far as it is not too old; returns how many.
+
+        The first look-up under another version than theirs empties the cache, as always.
+        """
         read = [item for row in rows.values() if (item := _read(row)) is not None]
-        self._keep(version)
+        if not read:
+            return len(self._entries)
+        self._keep(max(read, key=lambda item: item[0])[1].version)
         now = self._clock()
         for _, key, entry in sorted(read, key=lambda item: item[0]):
-            if key.version == version and 0 <= now - entry.stored_at < self._ttl and self._size > 0:
+            if key.version == self._version and 0 <= now - entry.stored_at < self._ttl and self._size > 0:
                 self._insert(key, entry)
         return len(self._entries)
 

@@ -29,6 +29,11 @@ _LONGEST_QUESTION = 120  # words of a question that are read; more is never one 
 _SURENESS = {"haute": 0, "moyenne": 1, "basse": 2}
 _ORDER = "|fr|fr-sms|en|ha|dje|"
 
+# Letters that are units when a figure stands before them.
+_GLUED = {"h": "heure", "j": "jour", "g": "go", "m": "mo"}
+# Senses whose words no typo is repaired into: a word left unknown is declined as well.
+_OUTSIDE = frozenset({"horssujet", "appareil"})
+
 # Senses that count something; number words of one syllable are numbers only beside one of these.
 UNITS = frozenset({"go", "mo", "minute", "heure", "jour", "semaine", "mois", "franc", "dala", "jikka"})
 
@@ -113,8 +118,10 @@ class Lexicon:
         self._numbers = NumberReader(numbers, frozenset(unit_words))
         told = {word for form in (*self._phrases, *self._intents) for word in form}
         self._known = frozenset(told | self._common | set(numbers))
-        self._targets = _targets(told | set(numbers) | {w for w in self._common if len(w) > 5})
-        self._sounds = _sounds(told | set(numbers), self._common)
+        inside = {w for form, (senses, _) in self._phrases.items() for w in form if senses[0] not in _OUTSIDE}
+        inside |= {w for form in self._intents for w in form} | set(numbers)
+        self._targets = _targets(inside | {w for w in self._common if len(w) > 5})
+        self._sounds = _sounds(inside, self._common)
         self.repair = lru_cache(maxsize=8192)(self._repair)
 
     @classmethod
@@ -177,6 +184,8 @@ class Lexicon:
             token = tokens[i]
             if token[0].isdigit():
                 yield Word(token, number=float(token))
+            elif token in _GLUED and i and tokens[i - 1][0].isdigit():
+                yield Word(token, (_GLUED[token],), "fr")
             else:
                 yield Word(token, known=token in self._known)
             i += 1

@@ -54,7 +54,7 @@ class NumberReader:
         end = i = start
         while i < len(tokens):
             word = self._read(tokens, i, run)
-            if word is not None and self._fits(run, word):
+            if word is not None and (self._fits(run, word) or (i > end > start and _adds(run, word))):
                 run.append(word)
                 i += 1
                 end = i
@@ -124,8 +124,16 @@ class NumberReader:
         return total + current
 
 
+def _adds(run: Sequence[NumberWord], word: NumberWord) -> bool:
+    """Whether a word behind a joiner adds to the run: "dari biyu da hamsin", "daya da rabi"."""
+    return word.kind != "digits" and (word.value < 1 or max(w.value for w in run) >= 10)
+
+
 def _value_before(run: Sequence[NumberWord]) -> float:
     """Hausa and Zarma: a scale multiplies the number right after it, the rest adds."""
+    if len(run) > 1 and run[-1].value < 1:  # "dubu daya da rabi": half of the scale
+        scale = max((w.value for w in run if w.kind == "scale"), default=1.0)
+        return _value_before(run[:-1]) + run[-1].value * scale
     total = 0.0
     i = 0
     while i < len(run):

@@ -19,6 +19,7 @@ from rag.topic_index import TopicIndex
 CONFIDENT = 1.0  # score from which an answer is given without doubt
 DOUBTFUL = 0.6  # below this nothing fits at all
 _PREVIOUS_TOPIC = 0.8  # what a follow-up adds to the topic talked about before
+_STRANGE = 0.08  # each word nobody knows makes a weak match less sure
 _OFFER_WORD = 0.7
 _SHORT = 4  # a question of so few words leans on what was said before
 _FOLLOWS = frozenset({"suite"})
@@ -135,7 +136,7 @@ class Retriever:
             slots=slots,
             normalised=_normalised(reading),
             inherited=False,
-            confident=best >= CONFIDENT and "horssujet" not in reading.senses,
+            confident=best >= CONFIDENT + _STRANGE * min(len(reading.unknown), 5),
             exact=offers.exact,
             score=best,
             total_offers=offers.total,
@@ -148,6 +149,8 @@ class Retriever:
             return True
         content = [w for w in reading.words if w.senses or not w.known or w.number is not None]
         if len(content) <= _SHORT and not (slots.services or slots.unlimited):
+            return True
+        if len(content) < _SHORT and not slots.has_figures:
             return True
         return slots.has_figures and not (slots.services or slots.unlimited or slots.data or slots.minutes)
 

@@ -42,6 +42,10 @@ def read_slots(reading: Reading) -> Slots:
     if draft.minutes or ("minute" in senses and "internet" not in services):
         services.add("appel")
     _adopt_loose(draft, senses)
+    if draft.minutes and draft.minutes[0][0] == 60 and "internet" in senses and "appel" not in senses:
+        draft.minutes.clear()  # an hour online, not sixty minutes of calls
+        draft.validity = draft.validity or 1
+        services.discard("appel")
     price, price_bound = draft.prices[0] if draft.prices else (None, Bound.EXACT)
     data, data_bound = draft.data[0] if draft.data else (None, Bound.EXACT)
     minutes, minutes_bound = draft.minutes[0] if draft.minutes else (None, Bound.EXACT)

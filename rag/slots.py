@@ -73,6 +73,8 @@ class Slots:
         new_service = new_service or (self.unlimited and not previous.unlimited)
         keep_content = not (new_offer or new_service or self.validity is not None or self.night)
         keep_price = keep_content or (not new_offer and self.validity is None and new_service)
+        if self.cheapest or self.biggest or self.longest:
+            keep_content = keep_price = False
         return replace(
             self,
             price=previous.price if keep_price and self.price is None else self.price,

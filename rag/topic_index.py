@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date
+from functools import lru_cache
 
 import snowballstemmer
 
@@ -14,9 +15,9 @@ from rag.lexicon import Lexicon, Reading
 
 _K1 = 1.2
 _B = 0.6
-_LEXICAL_MOST = 0.9  # what a perfect lexical match adds beside keywords
+_LEXICAL_MOST = 0.6  # what a perfect lexical match adds beside keywords
 _SENTENCES = (1.0, 0.35, 0.15)  # a topic's second and third keyword count less
-_LEXICAL_ALONE = 1.0  # for topics without keywords, such as imported files
+_LEXICAL_ALONE = 1.3  # for topics without keywords, such as imported files
 INHERITED = 0.5  # weight of a sense that only the history names
 
 
@@ -25,7 +26,7 @@ class TopicIndex:
 
     def __init__(self, topics: Sequence[Topic], lexicon: Lexicon) -> None:
         self._topics = tuple(topics)
-        self._stem = snowballstemmer.stemmer("french").stemWord
+        self._stem = lru_cache(maxsize=8192)(snowballstemmer.stemmer("french").stemWord)
         self._keywords: dict[str, list[tuple[int, tuple[str, ...], float]]] = {}
         for i, topic in enumerate(topics):
             for keyword in topic.keywords:

@@ -129,8 +129,13 @@ async def until_idle(
 ) -> None:
     """Until nothing waits in the queues of a running bot."""
     async with asyncio.timeout(seconds):
-        while sum([await metric(http, url, f'bot_queue_depth{{queue="{queue}"}}') for queue in queues]):
+        while sum([await queue_depth(http, url, queue) for queue in queues]):
             await asyncio.sleep(0.1)
+
+
+async def queue_depth(http: aiohttp.ClientSession, url: str, queue: str) -> int:
+    """How many rows wait in one queue of a running bot."""
+    return int(await metric(http, url, f'bot_queue_depth{{queue="{queue}"}}'))
 
 
 async def metric(http: aiohttp.ClientSession, url: str, name: str) -> float:

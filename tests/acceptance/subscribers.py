@@ -1,4 +1,4 @@
-"""Telegram's side of a crash run: delivers until it is told 200, sometimes twice, and takes its time to send."""
+"""Telegram's side of a crash run: delivers until it is told 200, sometimes twice, and sends slowly."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ QUESTIONS = (
     "Quel forfait internet pour une semaine ?",
     "/langue en",
     "How do I check my balance?",
-    "/id",
+    "/inconnu",
     "Comment envoyer de l'argent avec Airtel Money ?",
 )
 
@@ -39,7 +39,7 @@ def script(messages: int) -> list[str]:
 
 
 class SlowTelegram(FakeTelegram):
-    """Sends take 1 to 20 ms, before and after the message reaches the phone: a kill may fall on either side."""
+    """Sends take 1 to 20 ms, before and after the message reaches the phone: a kill falls on either side."""
 
     def __init__(self, seed: int = 1) -> None:
         super().__init__(record=False)
@@ -97,8 +97,7 @@ class Subscribers:
             while True:
                 await self._open.wait()
                 quota = self._quota
-                async with asyncio.timeout(None):
-                    await self._permission(quota)
+                await self._permission(quota)
                 if quota is self._quota and await self._deliver(body):
                     break
                 quota.release()

@@ -10,7 +10,7 @@ import argparse
 import asyncio
 import contextlib
 import random
-import sqlite3
+import re
 import tempfile
 import time
 from collections import Counter, defaultdict
@@ -25,6 +25,7 @@ from tests.fakes.whatsapp_payloads import ACCOUNT, APP_SECRET, VERIFY_TOKEN, one
 
 CHATS = 300
 WRITERS = 8
+_DEPTH = re.compile(r'^bot_queue_depth{queue="(?:inbox|outbox|dead)"} (\S+)', re.MULTILINE)
 REPEATED = 0.05  # share of webhooks that Meta delivers twice
 
 
@@ -105,7 +106,7 @@ async def run(folder: Path, kills: int, *, seed: int = 1, settle: float = 90.0) 
                 graph.callback = await running.ready() + "/whatsapp"
             writers.stop()
             await writing
-            waiting = await _until_settled(folder / "memory.db", settle)
+            waiting = await _until_settled(running.url, settle)
             running.terminate()
             assert await running.ended() == 0
         outcome = _count(graph, kills, writers.acknowledged, waiting)
@@ -113,20 +114,16 @@ async def run(folder: Path, kills: int, *, seed: int = 1, settle: float = 90.0) 
     return outcome
 
 
-async def _until_settled(database: Path, seconds: float) -> int:
+async def _until_settled(url: str, seconds: float) -> int:
     deadline = time.monotonic() + seconds
-    while True:
-        owed = await asyncio.to_thread(_owed, database)
-        if not owed or time.monotonic() > deadline:
-            return owed
-        await asyncio.sleep(0.2)
-
-
-def _owed(database: Path) -> int:
-    with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
-        inbox = connection.execute("SELECT count(*) FROM inbox").fetchone()[0]
-        outbox = connection.execute("SELECT count(*) FROM outbox WHERE state <> 'sent'").fetchone()[0]
-    return int(inbox) + int(outbox)
+    async with aiohttp.ClientSession() as session:
+        while True:
+            async with session.get(f"{url}/metrics") as response:
+                depths = _DEPTH.findall(await response.text())
+            owed = int(sum(float(depth) for depth in depths))
+            if not owed or time.monotonic() > deadline:
+                return owed
+            await asyncio.sleep(0.2)
 
 
 def _count(graph: FakeGraph, kills: int, acknowledged: int, waiting: int) -> Outcome:

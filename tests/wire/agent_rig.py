@@ -68,7 +68,9 @@ class Rig:
         return len(self.server.bodies)
 
     def last_user_message(self) -> str:
-        return str(next(m for m in reversed(self.server.bodies[-1]["messages"]) if m["role"] == "user")["content"])
+        return str(
+            next(m for m in reversed(self.server.bodies[-1]["messages"]) if m["role"] == "user")["content"]
+        )
 
     def tool_results(self) -> list[str]:
         return [str(m["content"]) for m in self.server.bodies[-1]["messages"] if m["role"] == "tool"]

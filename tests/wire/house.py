@@ -73,7 +73,7 @@ async def bot(folder: Path, **values: Any) -> AsyncIterator[House]:
         "burst_window": 0.05,
         "drain_seconds": 5.0,
     }
-    settings = Settings(_env_file=None, **{**defaults, **values})
+    settings = Settings(_env_file=None, **{**defaults, **values})  # type: ignore[call-arg]
     async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http, open_app(settings) as app:
         host, port = await app.start()
         yield House(app, f"http://{host}:{port}", http)

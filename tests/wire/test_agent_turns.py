@@ -53,7 +53,7 @@ async def test_tools_that_ask_for_a_person_and_remember_a_language() -> None:
         answer("To, za a kira ka."),
     ]
     async with agent_rig(script) as rig:
-        got = await rig.ask("mon crédit a disparu depuis hier")
+        got = await rig.ask("quel forfait est le mieux pour une boutique")
         assert got.handoff
         assert got.remember is Language.HAUSA
         assert got.language is Language.HAUSA
@@ -168,7 +168,9 @@ async def test_prompt_tokens_stay_flat_after_the_trim_limit() -> None:
     async with agent_rig([answer("Je ne sais pas. " * 12)], max_history_tokens=800) as rig:
         sizes = []
         for i in range(40):
-            got = await rig.ask(f"je voudrais comprendre encore une fois mon forfait internet numéro {i} " * 3)
+            got = await rig.ask(
+                f"je voudrais comprendre encore une fois mon forfait internet numéro {i} " * 3
+            )
             sizes.append(got.prompt_tokens)
         assert max(sizes[20:]) <= max(sizes[10:20]) * 1.05
         assert max(sizes[10:]) < sizes[0] + 1300

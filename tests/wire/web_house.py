@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-from memory.opening import open_store
 
 from bot.http_access import OperatorAccess
 from bot.intake import Intake, IntakeLimits
@@ -28,6 +27,7 @@ from config.settings import ROOT, Settings
 from config.texts import Texts
 from domain.messages import ChatKey, Language, Reply
 from memory.base import Store
+from memory.opening import open_store
 from memory.records import Exchange, SendState, Settlement, TurnCommit
 from monitoring.metrics import Metrics
 
@@ -139,6 +139,7 @@ async def open_house(
             table,
             limits=limits,
             providers=providers,
+            operators=operators,
             on_stop=[channel.close],
         )
         host, port = await server.start()

@@ -19,6 +19,7 @@ let visits = 0;
 async function start() {
   try {
     const { signed_in: signedIn, sign_in: way } = await ask("GET", "access");
+    $("leave").hidden = way === "local";
     if (signedIn) return enter();
     signedOut(way === "local" ? "Aucun jeton n'est défini (HTTP_TOKEN) : cette page ne s'ouvre que depuis la machine du service, sans intermédiaire." : "");
   } catch (error) {

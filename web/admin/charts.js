@@ -31,13 +31,14 @@ function draw(entry, slots, series, say) {
   entry.plot = new window.uPlot(
     {
       width,
-      height: 190,
+      height: 200,
+      padding: [10, 10, 0, 0],
       legend: { show: false },
       cursor: { y: false, points: { show: false }, drag: { x: false, y: false } },
       scales: { x: { time: false, range: [-0.6, slots.length - 0.4] }, y: { range: (_, low, high) => [0, Math.max(high * 1.1, 1)] } },
       axes: [
         { ...axis, grid: { show: false }, size: 28, splits: () => slots.map((_, at) => at).filter((at) => at % every === 0), values: (_, places) => places.map((at) => slots[at]) },
-        { ...axis, size: 52, space: 36, grid: { stroke: colour("--line"), width: 1 }, values: (_, values) => values.map((value) => say(value)) },
+        { ...axis, size: 54, space: 36, incrs: say === number ? [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000] : undefined, grid: { stroke: colour("--line"), width: 1 }, values: (_, values) => values.map((value) => say(value)) },
       ],
       series: [
         {},
@@ -91,7 +92,7 @@ function table(slots, series, say) {
 }
 
 /** Shares as horizontal bars. `counts` maps a name to how often. */
-export function shares(heading, counts, name = (key) => key) {
+export function shares(heading, counts, name = (key) => key, long = false) {
   const ranked = Object.entries(counts).sort((one, other) => other[1] - one[1]);
   const most = Math.max(1, ...ranked.map(([, count]) => count));
   const lines = ranked.map(([key, count]) => {
@@ -99,7 +100,7 @@ export function shares(heading, counts, name = (key) => key) {
     bar.style.width = `${Math.max(2, (100 * count) / most)}%`;
     return h("li", {}, h("span", { class: "what" }, name(key)), h("span", { class: "track", "aria-hidden": "true" }, bar), h("span", { class: "count" }, number(count)));
   });
-  return h("figure", { class: "card" }, h("figcaption", {}, heading), lines.length ? h("ul", { class: "shares" }, lines) : h("p", { class: "empty" }, "Rien encore."));
+  return h("figure", { class: "card" }, h("figcaption", {}, heading), lines.length ? h("ul", { class: long ? "shares long" : "shares" }, lines) : h("p", { class: "empty" }, "Rien encore."));
 }
 
 let resizing = 0;

@@ -41,7 +41,7 @@ export async function overview(place, live) {
         ],
         milliseconds,
       ),
-      shares("Questions les plus posées", Object.fromEntries(data.questions)),
+      shares("Questions les plus posées", Object.fromEntries(data.questions), undefined, true),
       shares("Sujets", data.topics),
       shares("Langues", data.languages),
       shares("Canaux", data.channels, (key) => named(CHANNELS, key)),
@@ -72,22 +72,22 @@ function tiles({ sessions, performance, figures }) {
   return [
     tile("Sessions actives", number(sessions.active_sessions), `${number(sessions.total_sessions)} en tout, ${number(sessions.expired_sessions)} expirées, ${number(sessions.average_session_duration_minutes, 1)} min en moyenne`),
     tile("Réponses", number(figures.total_turns), `${number(figures.running_turns)} en cours, ${number(figures.parked_turns)} mises de côté depuis le démarrage`, figures.parked_turns ? "warn" : ""),
-    tile("Temps de réponse", milliseconds(times.turn.p50_ms), `95 % sous ${milliseconds(times.turn.p95_ms)}`),
+    times.turn.count ? tile("Temps de réponse", milliseconds(times.turn.p50_ms), `95 % sous ${milliseconds(times.turn.p95_ms)}`) : tile("Temps de réponse", "–", "aucune réponse depuis le démarrage"),
     tile("En attente", number(waiting), waiting ? `la plus ancienne depuis ${span(oldest)}` : "rien n'attend", oldest > 60 ? "bad" : oldest > 20 ? "warn" : ""),
     tile("Cache", cache.enabled ? percent(cache.hit_rate) : "éteint", `${number(cache.hits)} trouvées, ${number(cache.misses)} cherchées, ${number(cache.entries)} gardées`),
     tile("Modèle", modelState, model.enabled ? `${number(model.calls)} appels, ${number(model.failures)} échecs, ${number(model.prompt_tokens + model.completion_tokens)} jetons` : "réponses du catalogue", model.breaker_open ? "bad" : ""),
     tile("Mémoire", `${number(sessions.memory_usage_mb)} Mio`, `${number(figures.memory_percent)} % de la limite`, figures.memory_percent > 90 ? "bad" : figures.memory_percent > 80 ? "warn" : ""),
     tile("Base de données", bytes(figures.database_bytes), figures.database_writable ? `${bytes(figures.disk_free)} libres` : "écriture impossible", figures.database_writable ? "" : "bad"),
     tile("Avis", opinions ? percent(figures.useful / opinions) : "aucun", `${number(figures.useful)} utiles, ${number(figures.not_useful)} non`),
-    tile("Passages à un conseiller", number(figures.handoffs), `${number(figures.grounding_blocks)} brouillons refusés, démarré depuis ${span(figures.uptime)}`),
+    tile("Vers un conseiller", number(figures.handoffs), `${number(figures.grounding_blocks)} brouillons refusés, démarré depuis ${span(figures.uptime)}`),
   ];
 }
 
 function stageTable(times) {
   const rows = Object.entries(STAGES).map(([stage, name]) => {
     const one = times[stage];
-    return h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, number(one.count)), h("td", {}, milliseconds(one.mean_ms)), h("td", {}, milliseconds(one.p50_ms)), h("td", {}, milliseconds(one.p95_ms)));
+    return h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, number(one.count)), h("td", { class: "wide" }, milliseconds(one.mean_ms)), h("td", {}, milliseconds(one.p50_ms)), h("td", {}, milliseconds(one.p95_ms)));
   });
-  const head = ["Étape", "fois", "moyenne", "médiane", "95 % sous"].map((name) => h("th", { scope: "col" }, name));
+  const head = ["Étape", "fois", "moyenne", "médiane", "95 % sous"].map((name) => h("th", { scope: "col", class: name === "moyenne" && "wide" }, name));
   return h("figure", { class: "card" }, h("figcaption", {}, "Temps par étape depuis le démarrage"), h("div", { class: "table" }, h("table", {}, h("thead", {}, h("tr", {}, head)), h("tbody", {}, rows))));
 }

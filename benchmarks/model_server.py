@@ -1,0 +1,95 @@
+"""The fake model server as a process that counts what is asked of it and can be told to answer badly.
+
+GET  /control/stats   {"calls": N, "tokens": N}: prompt tokens, four bytes of messages and tools each
+POST /control/faults  {"chance": 0.1}: that share of answers is empty or broken, in five ways by turns
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import random
+from itertools import cycle
+
+import orjson
+import uvloop
+from aiohttp import web
+
+from tests.fakes.openai import (
+    EMPTY,
+    HTML,
+    NO_CHOICES,
+    NOT_JSON,
+    NULL,
+    Body,
+    FakeOpenAI,
+    Script,
+    Step,
+    answer,
+    delayed,
+    quoted,
+    rag,
+)
+
+
+def searching(body: Body) -> Step:
+    """In every turn a search first, then an answer that quotes what was found."""
+    last = body["messages"][-1]
+    if last.get("role") == "tool":
+        return answer(quoted(str(last["content"])))
+    return rag({**body, "messages": [last]})
+
+
+class ModelServer:
+    """A scripted model behind figures and faults."""
+
+    def __init__(self, script: Script) -> None:
+        self._script = script
+        self._calls = self._tokens = 0
+        self._chance = 0.0
+        self._random = random.Random(7)
+        self._faults = cycle((EMPTY, NULL, NOT_JSON, NO_CHOICES, HTML))
+        self._fake = FakeOpenAI(self._answer, record=False)
+
+    async def start(self, port: int) -> str:
+        """Listen; returns the base URL."""
+        app = self._fake.app()
+        app.router.add_get("/control/stats", self._stats)
+        app.router.add_post("/control/faults", self._plan)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", port).start()
+        return f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
+
+    def _answer(self, body: Body) -> Step:
+        self._calls += 1
+        asked = len(orjson.dumps(body.get("messages"))) + len(orjson.dumps(body.get("tools", ())))
+        self._tokens += asked // 4
+        if self._chance and self._random.random() < self._chance:
+            return next(self._faults)
+        return self._script(body)
+
+    async def _stats(self, _: web.Request) -> web.Response:
+        return web.json_response({"calls": self._calls, "tokens": self._tokens})
+
+    async def _plan(self, request: web.Request) -> web.Response:
+        self._chance = float((await request.json())["chance"])
+        return web.json_response({})
+
+
+async def _serve(port: int, delay: float) -> None:
+    server = ModelServer(delayed(searching, delay))
+    print(await server.start(port), flush=True)
+    await asyncio.Event().wait()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--delay", type=float, default=0.0, help="seconds before each answer")
+    options = parser.parse_args()
+    uvloop.run(_serve(options.port, options.delay))
+
+
+if __name__ == "__main__":
+    main()
