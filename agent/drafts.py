@@ -21,6 +21,7 @@ _BULLET = re.compile(r"^(\s*)[*•‣▪●–—]\s+(?=[^\s*#\d]|\d+[^\n*#]*$)"
 _EMPHASIS = re.compile(r"(?<!\w)(\*\*|__)(?=\S)(.+?)(?<=\S)\1(?!\w)")
 _ITALIC = re.compile(r"(?<![\w*#])([*_])(?=\S)([^*#_\n]*[^\W\d_][^*#_\n]*)(?<=\S)\1(?![\w*#])")
 _BACKTICKS = re.compile(r"`+")
+_ESCAPED = re.compile(r"\\(?=[*#_`\[\]().-])")
 _TABLE_RULE = re.compile(r"^\s*\|?[\s:|-]+\|[\s:|-]*$", re.MULTILINE)
 _CITATION = re.compile(r"\s?\[\d{1,2}\](?!\()")
 _MARKDOWN_LINK = re.compile(r"!?\[([^\]\n]{0,200})\]\(([^)\s]{0,500})[^)]{0,100}\)")
@@ -30,7 +31,7 @@ _TLD = (
 )
 _LINK = re.compile(
     r"(?:\b[a-z][a-z0-9+.-]{1,15}://|\bwww\.|\b(?:mailto|tel|sms|javascript|vbscript|data):)[^\s<>\"']+"
-    rf"|(?<![\w@])(?:[\w.+-]{{1,64}}@)?(?:[a-z0-9-]{{1,63}}\.)+(?:{_TLD})\b(?:[/?#:][^\s<>\"']*)?",
+    rf"|(?<![\w@])(?<!\w[.-])(?:[\w.+-]{{1,64}}@)?(?:[a-z0-9-]{{1,63}}\.)+(?:{_TLD})\b(?:[/?#:][^\s<>\"']*)?",
     re.IGNORECASE,
 )
 _CODE_LIKE = re.compile(r"[*#＊＃∗][\d\s*#＊＃∗０-９]{1,40}[#＃]")
@@ -65,7 +66,7 @@ def without_markup(text: str) -> str:
     """Markdown read as plain text; USSD codes keep their signs."""
     text = _FENCE.sub("", text)
     text = _MARKDOWN_LINK.sub(r"\1 \2", text)
-    text = _BACKTICKS.sub("", _CITATION.sub("", text))
+    text = _ESCAPED.sub("", _BACKTICKS.sub("", _CITATION.sub("", text)))
     text = _TABLE_RULE.sub("", _HEADING.sub("", text))
     for _ in range(2):  # bold may hold italics
         text = _EMPHASIS.sub(r"\2", text)

@@ -128,13 +128,8 @@ class Embedded:
             yield volume(offer.data_mb)
         if offer.unlimited_onnet:
             yield say("unlimited")
-        both = offer.minutes_onnet == offer.minutes_allnet
-        if offer.minutes_onnet and not both:
-            yield say("minutes_airtel", minutes=offer.minutes_onnet)
-        if offer.minutes_allnet:
-            yield say("minutes_all", minutes=offer.minutes_allnet)
-        if offer.minutes_unspecified:
-            yield say("minutes_unsaid", minutes=offer.minutes_unspecified)
+        for kind, minutes in _minutes(offer):
+            yield say(kind, minutes=minutes)
         if offer.unlimited_sms:
             yield say("sms_unlimited")
         elif offer.sms:
@@ -162,6 +157,15 @@ class Embedded:
         if offer.last_checked is None:
             return self._texts.get("answers.undated", language)
         return self._texts.get("answers.dated", language, day=offer.last_checked.strftime("%d/%m/%Y"))
+
+
+def _minutes(offer: Offer) -> Iterator[tuple[str, int]]:
+    if offer.minutes_onnet and offer.minutes_onnet != offer.minutes_allnet:
+        yield "minutes_airtel", offer.minutes_onnet
+    if offer.minutes_allnet:
+        yield "minutes_all", offer.minutes_allnet
+    if offer.minutes_unspecified:
+        yield "minutes_unsaid", offer.minutes_unspecified
 
 
 def _francs(price: int) -> str:

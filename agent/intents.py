@@ -1,4 +1,4 @@
-"""What a message wants that no knowledge answers: talk, refusals, a person. Decided on a reading, without texts."""
+"""What a message wants that no knowledge answers: talk, refusals, a person."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 
 from rag.lexicon import Reading
+from rag.normalise import tokenise
 from rag.retriever import Retrieval
 from rag.slots import Slots
 
@@ -102,13 +103,16 @@ _POLITE = frozenset(
     )
 )
 _TOWARDS = frozenset(
-    "vers ver a o au aux sur chez numero numeros num client clients abonne abonnes puce puces reseau ligne sim to"
-    " wa zuwa ga se layin lambar lamba number numbers user users subscriber compte cpte account entre".split()
+    tokenise(
+        "vers ver a o au aux sur chez numero numeros num client clients abonne abonnes puce puces reseau ligne"
+        " sim to wa zuwa ga se layin lambar lamba number numbers user users subscriber compte cpte account entre"
+    )
 )
-_FROM = frozenset("de depuis du d daga from gaa".split())
+_FROM = frozenset({"de", "depuis", "du", "d", "daga", "from", "gaa"})
 _ARTICLES = frozenset(
-    "un une le la les des mon son sa l mes ses ce cet a an the du de wani wata fo lambar numero".split()
+    tokenise("un une le la les des mon son sa l mes ses ce cet a an the du de wani wata fo lambar numero")
 )
+_LOSABLE = frozenset({"sim", "telephone", "appareil", "compte", "argent", "airtelmoney", "numero", "credit"})
 _SURE_TOPIC = 1.9  # an off-topic word beside a surely found topic is only colour
 
 
@@ -130,13 +134,22 @@ def decide(
 def _person(reading: Reading, found: Retrieval) -> Intent | None:
     """Somebody in distress, or who asks for a person."""
     intents = reading.intents
-    if "urgence" in intents and not found.slots.has_figures:
+    if not _asks_offer(found.slots) and _is_urgent(reading, found):
         return Intent.URGENT
     if "conseiller" in intents and not _asks_offer(found.slots):
         return Intent.HANDOFF
     if "panne" in intents and not _asks_offer(found.slots) and _is_trouble(found):
         return Intent.TROUBLE
     return None
+
+
+def _is_urgent(reading: Reading, found: Retrieval) -> bool:
+    """Money or a line lost, stolen or blocked; haste alone counts only when nothing answers it."""
+    if "urgence" in reading.intents:
+        return True
+    if "perte" in reading.intents and reading.senses & _LOSABLE:
+        return True
+    return "presse" in reading.intents and not found.confident
 
 
 def _is_trouble(found: Retrieval) -> bool:

@@ -8,6 +8,7 @@ another way now), RateLimited (the server said when) or ModelRefused (the same r
 from __future__ import annotations
 
 import email.utils
+import json
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -172,7 +173,8 @@ def _wire_assistant(message: AIMessage) -> dict[str, Any]:
     if message.tool_calls or message.invalid_tool_calls:
         wire["content"] = message.content or None
         wire["tool_calls"] = [
-            _wire_call(c["id"], c["name"], orjson.dumps(c["args"]).decode()) for c in message.tool_calls
+            _wire_call(c["id"], c["name"], json.dumps(c["args"], ensure_ascii=False))
+            for c in message.tool_calls
         ] + [_wire_call(c["id"], c["name"] or "", c["args"] or "") for c in message.invalid_tool_calls]
     return wire
 

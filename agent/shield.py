@@ -6,7 +6,7 @@ Pure functions. Prices, USSD codes and phone numbers stay as the subscriber wrot
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 MASK = "[masqué]"
 
@@ -40,6 +40,8 @@ _UNIT = re.compile(
     _I,
 )
 _RUN = re.compile(r"(?<![\w*#+])\d(?:[ .\-_]?\d)*(?![\w#*])")
+# "1234 500 F": the run as a whole is an amount, its first group is not.
+_GROUP = re.compile(r"(?<![\w*#+.,\-])\d{4,8}(?![\w#*.,\-])")
 _VOUCHER_DIGITS = range(12, 21)
 _SECRET_DIGITS = range(4, 9)
 _NEAR = 25  # a round amount this far from the word is an amount
@@ -54,7 +56,8 @@ _PASSWORD = re.compile(
     _I,
 )
 _PHONE = re.compile(
-    r"(?<![\w*#])(?:\+|00)?227[ .\-]?\d{2}(?:[ .\-]?\d{2}){3}(?!\d)|(?<![\w*#+])[2-9]\d(?:[ .\-]?\d{2}){3}(?![\w#*])"
+    r"(?<![\w*#])(?:\+|00)?227[ .\-]?\d{2}(?:[ .\-]?\d{2}){3}(?!\d)"
+    r"|(?<![\w*#+])[2-9]\d(?:[ .\-]?\d{2}){3}(?![\w#*])"
 )
 _LONG_ID = re.compile(r"(?<![\w*#])\d(?:[ \-]?\d){8,}(?![\w#*])")
 _ALONE = re.compile(r"\s*(\d{4,6})\s*[.!?]*\s*")
@@ -63,7 +66,7 @@ _ALONE = re.compile(r"\s*(\d{4,6})\s*[.!?]*\s*")
 def mask(text: str) -> tuple[str, tuple[str, ...]]:
     """The text without secrets, and the kinds that were in it ("pin", "otp", "voucher")."""
     kinds: dict[str, None] = {}
-    strong = [(m.start(), m.end()) for m in _STRONG.finditer(text)]
+    strong = [m.span() for m in _STRONG.finditer(text)]
     kind = "otp" if _OTP.search(text) else "pin"
 
     def hide(match: re.Match[str]) -> str:
@@ -73,7 +76,7 @@ def mask(text: str) -> tuple[str, tuple[str, ...]]:
         kinds[what] = None
         return MASK
 
-    masked = _RUN.sub(hide, text)
+    masked = _GROUP.sub(hide, _RUN.sub(hide, text)) if strong else _RUN.sub(hide, text)
     if strong:
         masked = _SPELT.sub(_noting(kinds, kind), masked)
         masked = _PASSWORD.sub(_noting(kinds, kind, keep=2), masked)
@@ -93,24 +96,26 @@ def pseudonymise(text: str) -> str:
     return _LONG_ID.sub("<id>", _PHONE.sub(name, text))
 
 
-def _kind(text: str, match: re.Match[str], strong: list[tuple[int, int]], kind: str) -> str:
+def _kind(text: str, match: re.Match[str], strong: Sequence[tuple[int, int]], kind: str) -> str:
     """What a run of digits is: "pin", "otp", "voucher", or "" for what may stay."""
     digits = re.sub(r"\D", "", match[0])
     if len(digits) in _VOUCHER_DIGITS:
         return "" if digits.startswith(("227", "00227")) and len(digits) <= 13 else "voucher"
-    if len(digits) not in _SECRET_DIGITS or _UNIT.match(text, match.end()):
+    if not _may_be_secret(match, digits):
         return ""
-    if len(digits) == 8 and _PHONE.fullmatch(match[0]):
-        return ""
+    round_amount = int(digits) % 500 == 0
     if strong:
         far = min(_gap(span, match) for span in strong) > _NEAR
-        return "" if far and int(digits) % 500 == 0 else kind
-    before = text[max(0, match.start() - 40) : match.start()]
-    if _WEAK.search(before) and int(digits) % 500:
-        return kind
-    if _ALONE.fullmatch(text) and int(digits) % 50:
-        return kind
-    return kind if kind == "otp" and int(digits) % 500 else ""
+        return "" if far and round_amount else kind
+    beside = _WEAK.search(match.string[max(0, match.start() - 40) : match.start()])
+    alone = _ALONE.fullmatch(text) and int(digits) % 50
+    return kind if alone or (not round_amount and (beside or kind == "otp")) else ""
+
+
+def _may_be_secret(match: re.Match[str], digits: str) -> bool:
+    if len(digits) not in _SECRET_DIGITS or _UNIT.match(match.string, match.end()):
+        return False
+    return not (len(digits) == 8 and _PHONE.fullmatch(match[0]))
 
 
 def _gap(span: tuple[int, int], match: re.Match[str]) -> int:

@@ -25,14 +25,16 @@ class _Arguments(BaseModel):
 class SearchOffers(_Arguments):
     """Cherche des forfaits par critères. Ne donne que les critères demandés par l'abonné."""
 
-    budget: int | None = Field(None, ge=1, le=10_000_000, description="prix en FCFA")
-    cheaper: bool = Field(False, description="vrai si le budget est un maximum")
-    days: int | None = Field(None, ge=1, le=366, description="durée en jours")
-    hours: int | None = Field(None, ge=1, le=48, description="durée en heures")
-    megabytes: int | None = Field(None, ge=1, le=1_000_000, description="volume internet en Mo (1 Go = 1000)")
-    minutes: int | None = Field(None, ge=1, le=100_000, description="minutes d'appel")
+    budget: int | None = Field(default=None, ge=1, le=10_000_000, description="prix en FCFA")
+    cheaper: bool = Field(default=False, description="vrai si le budget est un maximum")
+    days: int | None = Field(default=None, ge=1, le=366, description="durée en jours")
+    hours: int | None = Field(default=None, ge=1, le=48, description="durée en heures")
+    megabytes: int | None = Field(
+        default=None, ge=1, le=1_000_000, description="volume internet en Mo (1 Go = 1000)"
+    )
+    minutes: int | None = Field(default=None, ge=1, le=100_000, description="minutes d'appel")
     service: Literal["internet", "appel", "illimite", "nuit"] | None = None
-    cheapest: bool = Field(False, description="vrai pour le moins cher")
+    cheapest: bool = Field(default=False, description="vrai pour le moins cher")
 
     def words(self) -> str:
         """The criteria as a question."""
@@ -60,7 +62,7 @@ class SearchKnowledge(_Arguments):
 class StartHandoff(_Arguments):
     """Prévient une personne du service client, quand l'abonné le demande ou en a besoin."""
 
-    reason: str = Field("", max_length=200)
+    reason: str = Field(default="", max_length=200)
 
 
 class RememberPreference(_Arguments):

@@ -1,8 +1,8 @@
-"""CPU that a checkpoint costs: what LangGraph asks of a saver in one turn, replayed in 100 chats side by side.
+"""CPU that a checkpoint costs: what LangGraph asks of a saver in one turn, replayed in 100 chats.
 
-The calls are recorded from real runs of one graph at the history limit, once as LangGraph makes them by default
-and once with durability "exit", then replayed on the stock saver and on ours, commits included. Model, graph
-and history trimming are thereby left out of both.
+The calls are recorded from real runs of one graph at the history limit, once as LangGraph makes them by
+default and once with durability "exit", then replayed on the stock saver and on ours, commits included.
+Model, graph and history trimming are thereby left out of both.
 
 python -m benchmarks.memory_cpu
 """
@@ -21,14 +21,14 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
-from benchmarks.memory_graph import Scripts, build, figure, run_turn
+from benchmarks.memory_graph import OurVersions, Scripts, build, figure, run_turn
 from memory.checkpointer import Checkpointer
 from memory.checkpoints import Checkpoints
 from memory.opening import open_store
 from memory.serializer import StateSerializer
 from memory.sqlite import SqliteStore
 
-CHATS, WARM, TURNS, ROUNDS = 100, 30, 10, 3
+CHATS, WARM, TURNS, ROUNDS = 100, 30, 5, 3
 TARGET = 8.0
 
 
@@ -42,7 +42,7 @@ class Call:
 
 
 class Recorder(InMemorySaver):
-    """Writes down what it is asked, then does it."""
+    """Writes down what it is asked, then does it; its versions are those of the stock savers."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -61,9 +61,15 @@ class Recorder(InMemorySaver):
         await super().aput_writes(config, *rest)
 
 
-async def record(**how: Any) -> list[list[Call]]:
+class OurRecorder(Recorder):
+    """With the versions of our saver."""
+
+    get_next_version = OurVersions.get_next_version
+
+
+async def record(saver: Recorder, **how: Any) -> list[list[Call]]:
     """The calls of some turns at the history limit."""
-    saver, scripts = Recorder(), Scripts()
+    scripts = Scripts()
     graph = build(saver)
     for _ in range(WARM + TURNS):
         saver.turns.append([])
@@ -125,7 +131,7 @@ async def _commit(store: SqliteStore, write: Any) -> None:
 
 async def rows() -> list[str]:
     """The figures as rows of the report; the best of some rounds on each side, taken in turn."""
-    default, at_exit = await record(), await record(durability="exit")
+    default, at_exit = await record(Recorder()), await record(OurRecorder(), durability="exit")
     theirs, cached, uncached = [], [], []
     with tempfile.TemporaryDirectory() as folder:
         for number in range(ROUNDS):

@@ -15,10 +15,9 @@ from typing import Any
 
 import zstandard
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
-from langgraph.checkpoint.memory import InMemorySaver
 
 from benchmarks.conversations import turn
-from benchmarks.memory_graph import build, run_turn
+from benchmarks.memory_graph import OurVersions, build, run_turn
 from memory import compact
 from memory.serializer import CURRENT_DICTIONARY, DICTIONARIES
 
@@ -32,7 +31,7 @@ WHOLE_SESSIONS = 40
 
 async def states(share: slice, seeds: Sequence[int], turns: Callable[[random.Random], int]) -> list[bytes]:
     """Checkpoints of talks as they go into the compressor, made by LangGraph itself."""
-    saver = InMemorySaver()
+    saver = OurVersions()
     graph = build(saver)
     raw = []
     for seed in seeds:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, TypedDict
 
 from langchain_core.messages import AnyMessage
 from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
@@ -32,6 +33,12 @@ class State(TypedDict):
     """A bounded history, like the agent's."""
 
     messages: Annotated[list[AnyMessage], bounded(max_tokens=MAX_TOKENS, max_messages=MAX_MESSAGES)]
+
+
+class OurVersions(InMemorySaver):
+    """Keeps states in memory as our saver would be given them."""
+
+    get_next_version = Checkpointer.get_next_version  # type: ignore[assignment]
 
 
 class Scripts:

@@ -10,9 +10,7 @@ import gc
 import tracemalloc
 from typing import Any
 
-from langgraph.checkpoint.memory import InMemorySaver
-
-from benchmarks.memory_graph import Scripts, build, run_turn
+from benchmarks.memory_graph import OurVersions, Scripts, build, run_turn
 from memory.serializer import StateSerializer
 from memory.state_cache import BYTES_PER_BLOB_BYTE, FIXED_BYTES
 
@@ -21,7 +19,7 @@ COPIES = 200
 
 async def blobs(turns: int) -> list[tuple[str, bytes]]:
     """Serialised states of ten chats after so many turns."""
-    saver, scripts, serializer = InMemorySaver(), Scripts(), StateSerializer()
+    saver, scripts, serializer = OurVersions(), Scripts(), StateSerializer()
     graph, found = build(saver), []
     for number in range(10):
         thread_id = f"telegram:42:{number}"

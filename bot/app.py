@@ -105,7 +105,7 @@ class App:
         await self._jobs.stop()
         await self._upkeep.save()
         await self.server.stop()
-        await self._tasks.stop()
+        await self._tasks.stop_all()
         logger.info("stopped", extra={"action": "stopped"})
 
     def _stalled(self, seconds: float) -> None:

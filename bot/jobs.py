@@ -62,5 +62,6 @@ class Jobs:
         await self._queue.start()
 
     async def stop(self) -> None:
-        """Stop the clock; a running job ends first."""
-        await self._queue.stop(wait=True)
+        """Stop the clock; a running job ends first. Harmless when it never started."""
+        if self._queue.scheduler.running:
+            await self._queue.stop(wait=True)

@@ -30,11 +30,15 @@ class Supervisor:
         return self.dead
 
     async def stop(self, *names: str) -> None:
-        """Cancel these tasks, or all, and wait until they are gone."""
-        chosen = [self._tasks.pop(name) for name in names or list(self._tasks) if name in self._tasks]
+        """Cancel these tasks and wait until they are gone."""
+        chosen = [self._tasks.pop(name) for name in names if name in self._tasks]
         for task in chosen:
             task.cancel()
         await asyncio.gather(*chosen, return_exceptions=True)
+
+    async def stop_all(self) -> None:
+        """Cancel whatever still runs."""
+        await self.stop(*self._tasks)
 
     def _ended(self, name: str, task: asyncio.Task[Any], *, may_end: bool) -> None:
         if task.cancelled() or self._tasks.get(name) is not task:

@@ -62,7 +62,7 @@ class BotEndpoint:
         if not (
             number.isascii() and number.isdigit() and secret.isascii() and secret.isprintable() and secret
         ):
-            raise BadSettings("TELEGRAM_BOT_TOKEN: a token reads 123456:ABC..., as @BotFather gives it")
+            raise BadSettings("TELEGRAM_BOT_TOKEN n'a pas la forme 123456:ABC… donnée par @BotFather")
 
     @property
     def account(self) -> str:

@@ -105,7 +105,7 @@ def telegram_routes(
 def checked_secret(secret: SecretStr) -> str:
     """The secret itself. Raises BadSettings when Telegram would refuse it."""
     if not _SECRET.fullmatch(secret.get_secret_value()):
-        raise BadSettings("TELEGRAM_WEBHOOK_SECRET: 1 to 256 letters, digits, _ and - only")
+        raise BadSettings("TELEGRAM_WEBHOOK_SECRET : 1 à 256 lettres sans accent, chiffres, _ ou - seulement")
     return secret.get_secret_value()
 
 

@@ -42,12 +42,12 @@ class GraphEndpoint:
     def __post_init__(self) -> None:
         token = self.token.get_secret_value()
         if not (token and token.isascii() and token.isprintable() and " " not in token):
-            raise BadSettings("WHATSAPP_ACCESS_TOKEN: a token is one word of plain letters, as Meta shows it")
+            raise BadSettings("WHATSAPP_ACCESS_TOKEN : un seul mot sans accent, tel que Meta le montre")
         if not (self.phone_number_id.isascii() and self.phone_number_id.isalnum()):
-            raise BadSettings("WHATSAPP_PHONE_NUMBER_ID: digits only (the id, not the phone number itself)")
+            raise BadSettings("WHATSAPP_PHONE_NUMBER_ID : chiffres seulement (l'identifiant, pas le numéro)")
         parts = urlsplit(self.base_url)
         if parts.scheme != "https" and not (parts.scheme == "http" and self.is_local):
-            raise BadSettings("WHATSAPP_GRAPH_BASE_URL: must start with https://")
+            raise BadSettings("WHATSAPP_GRAPH_BASE_URL : doit commencer par https://")
 
     @property
     def host(self) -> str:

@@ -47,9 +47,9 @@ class WebhookSecrets:
 
     def __post_init__(self) -> None:
         if not self.app_secret:
-            raise BadSettings("WHATSAPP_APP_SECRET: missing; without it nobody knows who calls the webhook")
+            raise BadSettings("WHATSAPP_APP_SECRET manque : sans lui, nul ne sait qui appelle")
         if not self.verify_token:
-            raise BadSettings("WHATSAPP_VERIFY_TOKEN: missing")
+            raise BadSettings("WHATSAPP_VERIFY_TOKEN manque")
 
     def signed(self, body: bytes, signature: str) -> bool:
         """Whether the signature is that of these very bytes."""

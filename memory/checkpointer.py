@@ -248,7 +248,8 @@ class Checkpointer(BaseCheckpointSaver[str]):
 
     def get_next_version(self, current: str | None, channel: None) -> str:
         """Versions of a channel sort as text; a whole checkpoint is one blob, so they need no random part."""
-        return f"{(int(current) if current else 0) + 1:08d}"
+        number, _, _ = (current or "0").partition(".")
+        return f"{int(number) + 1:08d}"
 
     def _known(self, thread_id: str) -> CheckpointTuple | None:
         staged = self._staged.get(thread_id)

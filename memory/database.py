@@ -48,11 +48,19 @@ _DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 
 class Connection(aiosqlite.Connection):
-    """aiosqlite with one more verb: run a function on the raw connection, in one hop.
+    """aiosqlite with a verb of its own: run a function on the raw connection, in one hop.
 
     aiosqlite's public verbs hop once per statement, which costs more than the statement. A subclass may use
     the protected `_execute`, the way all of aiosqlite's own verbs reach their thread.
     """
+
+    async def open(self) -> None:
+        """Connect; when that fails, wait for the thread, which aiosqlite only tells to stop."""
+        try:
+            await self
+        except BaseException:
+            await asyncio.to_thread(self._thread.join)
+            raise
 
     async def run(self, work: Work[T]) -> T:
         """Call `work` in the connection's thread."""

@@ -14,24 +14,26 @@ from memory.versions import APPLICATION_ID, MIGRATIONS, migrations
 logger = logging.getLogger(__name__)
 
 
-def migrate(connection: sqlite3.Connection, path: Path, folder: Path = MIGRATIONS) -> None:
-    """Bring the file to our version, with a copy of the older one beside it.
-
-    Raises StoreTooNew for a newer file, BadSettings for a database of another program.
-    """
-    scripts = migrations(folder)
+def refuse_unfit(connection: sqlite3.Connection, path: Path) -> None:
+    """Before anything is changed. Raises StoreTooNew, or BadSettings for the database of another program."""
     (present,) = connection.execute("PRAGMA user_version").fetchone()
-    if present > len(scripts):
+    if present > len(migrations()):
         raise StoreTooNew(
             f"la base {path} est au format {present}, plus récent que cette version du bot"
-            f" (format {len(scripts)}) ; installez une version plus récente, ou restaurez une sauvegarde"
+            f" (format {len(migrations())}) ; installez une version plus récente, ou restaurez une sauvegarde"
         )
-    if present == len(scripts):
+    if not present and connection.execute("SELECT count(*) FROM sqlite_master").fetchone() != (0,):
+        raise BadSettings(f"MEMORY_DB_PATH : {path} est la base d'un autre programme")
+
+
+def migrate(connection: sqlite3.Connection, path: Path, folder: Path = MIGRATIONS) -> None:
+    """Bring the file to our version, with a copy of the older one beside it."""
+    scripts = migrations(folder)
+    (present,) = connection.execute("PRAGMA user_version").fetchone()
+    if present >= len(scripts):
         return
     if present:
         copy_database(path, _free_name(path.with_name(f"{path.name}.bak-v{present}")))
-    elif connection.execute("SELECT count(*) FROM sqlite_master").fetchone() != (0,):
-        raise BadSettings(f"MEMORY_DB_PATH : {path} est la base d'un autre programme")
     _apply(connection, scripts[present:], version=len(scripts))
     logger.info("schema %d migrated to %d", present, len(scripts), extra={"action": "store.migrate"})
 

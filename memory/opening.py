@@ -16,7 +16,7 @@ from memory.backup import backup_file, restore_file
 from memory.database import Connection, Database
 from memory.indexing import forget_indexed, rebuild
 from memory.locking import locked
-from memory.migrating import migrate
+from memory.migrating import migrate, refuse_unfit
 from memory.recovery import Recovered, recover
 from memory.reserve import Reserve
 from memory.salvage import check, is_damage, salvage, set_aside
@@ -56,7 +56,7 @@ async def open_store(
     with locked(path):
         opener = _Opener(path, clock)
         connection = Connection(opener.open, ITER_CHUNK)
-        await connection
+        await connection.open()
         if opener.report:
             on_trouble(opener.report)
         reserve = Reserve(path.with_name(f"{path.name}.reserve"))
@@ -153,6 +153,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     """Our settings, set and read back: what a build ignores must not pass unseen."""
     connection = sqlite3.connect(path, isolation_level=None, cached_statements=256)
     try:
+        refuse_unfit(connection, path)
         for name, (wanted, expected) in _PRAGMAS.items():
             _set(connection, name, wanted, expected)
     except BaseException:

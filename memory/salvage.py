@@ -108,12 +108,23 @@ def _transplant_first_page(work: Path, make: Callable[[Path], None], template: s
 def _take_rows(work: Path, fresh: sqlite3.Connection) -> int:
     with closing(sqlite3.connect(work, isolation_level=None)) as damaged:
         damaged.text_factory = lambda data: data.decode("utf-8", "replace")
-        with suppress(sqlite3.DatabaseError):
-            damaged.execute("PRAGMA wal_autocheckpoint = 0")
+        damaged.execute("PRAGMA writable_schema = ON")  # lets a file be read that is shorter than it says
         saved = sum(_take_table(damaged, fresh, *each) for each in _tables(fresh))
     if saved:
-        fresh.execute("UPDATE sqlite_sequence SET seq = seq + ?", (SEQUENCE_GAP,))
+        _leave_gap(fresh)
     return saved
+
+
+def _leave_gap(fresh: sqlite3.Connection) -> None:
+    (latest,) = fresh.execute(
+        "SELECT max(coalesce((SELECT max(seq) FROM sqlite_sequence), 0),"
+        " coalesce((SELECT max(turn_id) FROM outbox), 0))"
+    ).fetchone()
+    fresh.execute("DELETE FROM sqlite_sequence")
+    fresh.executemany(
+        "INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)",
+        [(table, latest + SEQUENCE_GAP) for table in ("inbox", "outbox", "exchanges")],
+    )
 
 
 def _tables(fresh: sqlite3.Connection) -> list[tuple[str, bool]]:

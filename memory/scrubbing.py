@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 SMALL_FILE = 64 * 1024 * 1024  # rewriting takes about 13 ms per MiB, and turns wait meanwhile
 REWRITE_PAUSE = 20 * 3600.0  # a larger file is rewritten once a day, by the retention job
 MERGE_PAGES = 200  # index pages written per step: some milliseconds, then others have their turn
-READER_WAIT_MS = 100
+READER_WAIT_MS = 20
 ATTEMPTS = 30
 PAUSE = 0.5
 
@@ -62,6 +62,7 @@ class Scrubber:
             if not pending:
                 return
             await self._merge_index()
+            await self._cut_log()  # fails early while a backup reads: the file must not be rewritten in vain
             rewritten = await self._rewrite(urgent=urgent)
             await self._cut_log()
             if rewritten:

@@ -155,12 +155,12 @@ def _row(key: CacheKey, entry: _Entry, place: int) -> dict[str, Any]:
 
 def _read(row: object) -> tuple[int, CacheKey, _Entry] | None:
     """One exported row; None for anything that is not one."""
-    if not isinstance(row, Mapping):
+    if not isinstance(row, Mapping) or not isinstance(row.get("text"), str):
         return None
     try:
         language = Language(row["language"])
         answer = Answer(
-            text=str(row["text"]),
+            text=row["text"],
             language=language,
             origin=Origin.CACHE,
             passage_ids=tuple(str(p) for p in row["passage_ids"]),

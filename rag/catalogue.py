@@ -16,7 +16,16 @@ UNLIMITED = "illimite"
 COLUMNS = (
     *("id", "aliases", "category", "price_fcfa", "validity_hours", "validity_label", "data_mb"),
     *("minutes_onnet", "minutes_allnet", "minutes_unspecified", "sms", "time_window", "codes"),
-    *("bonus_percent", "bonus_days", "bonus_hours", "valid_from", "valid_to", "source", "last_checked", "note"),
+    *(
+        "bonus_percent",
+        "bonus_days",
+        "bonus_hours",
+        "valid_from",
+        "valid_to",
+        "source",
+        "last_checked",
+        "note",
+    ),
 )
 _CODE = re.compile(r"[*#]\d+(?:\*\d+)*#")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")

@@ -113,7 +113,9 @@ def read_topic(path: Path) -> Topic:
         title=head["title"],
         texts=tuple((name, sections[name]) for name in LANGUAGES if sections.get(name)),
         keywords=_keywords(path.name, head.get("keywords", "")),
-        questions=tuple(line.lstrip("-* ").strip() for line in sections.get("questions", "").splitlines() if line.strip()),
+        questions=tuple(
+            line.lstrip("-* ").strip() for line in sections.get("questions", "").splitlines() if line.strip()
+        ),
         codes=codes,
         valid_from=_day(path.name, head, "valid_from"),
         valid_to=_day(path.name, head, "valid_to"),

@@ -1,7 +1,7 @@
 """What people's words mean: many spellings of four languages read as one set of plain French senses.
 
-The words stand in `data/lexicon/*.csv` (columns `langue`, `formes`, `sens`, `confiance`): forms apart by `|`, a
-form of one or more words. `common.csv` holds words that mean nothing here, so that no typo repair bends them.
+The words stand in `data/lexicon/*.csv` (columns `langue`, `formes`, `sens`, `confiance`): forms apart by `|`,
+a form of one or more words. `common.csv` holds words that mean nothing here: no typo repair bends them.
 """
 
 from __future__ import annotations
@@ -26,11 +26,9 @@ HOAXES = "hoaxes.csv"
 _LONGEST_QUESTION = 120  # words of a question that are read; more is never one question
 
 # A form told twice means what the surer row says, then what the language asked most often says.
-_SURENESS = {"haute": 0, "moyenne": 1, "basse": 2}
-_ORDER = "|fr|fr-sms|en|ha|dje|"
+_SURENESS = ("haute", "moyenne", "basse")
+_ORDER = ("fr", "fr-sms", "en", "ha", "dje")
 
-# Letters that are units when a figure stands before them.
-_GLUED = {"h": "heure", "j": "jour", "g": "go", "m": "mo"}
 # Senses whose words no typo is repaired into: a word left unknown is declined as well.
 _OUTSIDE = frozenset({"horssujet", "appareil"})
 
@@ -97,6 +95,50 @@ def forms(cell: str) -> Iterator[tuple[str, ...]]:
             yield tokens
 
 
+class _Tables:
+    """What the files of a folder hold, before it becomes a lexicon."""
+
+    def __init__(self) -> None:
+        self.intents: dict[tuple[str, ...], frozenset[str]] = {}
+        self.numbers: dict[str, NumberWord] = {}
+        self.common: set[str] = set()
+        self.hoaxes: dict[str, str] = {}
+        self._told: list[tuple[int, int, tuple[str, ...], tuple[str, ...], str]] = []
+
+    def add(self, path: Path) -> None:
+        """Read one file, by its name. Raises BadKnowledge."""
+        if path.name == NUMBERS:
+            self.numbers = read_numbers(path)
+        elif path.name == COMMON:
+            self.common |= {w for _, row in read_rows(path, ("mots",)) for w in tokenise(row["mots"])}
+        elif path.name == INTENTS:
+            for _, row in read_rows(path, ("intention", "formes")):
+                for form in forms(row["formes"]):
+                    self.intents[form] = self.intents.get(form, frozenset()) | {row["intention"]}
+        elif path.name == HOAXES:
+            self.hoaxes = {row["code"]: row["pretend"] for _, row in read_rows(path, ("code", "pretend"))}
+        else:
+            self._add_words(path)
+
+    def meanings(self) -> dict[tuple[str, ...], tuple[tuple[str, ...], str]]:
+        """Senses and language of each form; the surer row wins."""
+        out: dict[tuple[str, ...], tuple[tuple[str, ...], str]] = {}
+        for _, _, form, senses, language in sorted(self._told, key=lambda row: row[:2]):
+            out.setdefault(form, (senses, language))
+        return out
+
+    def _add_words(self, path: Path) -> None:
+        for line, row in read_rows(path, ("langue", "formes", "sens", "confiance")):
+            language, sureness = row["langue"], row["confiance"]
+            if language not in _ORDER:
+                raise BadKnowledge(f"{path.name}, ligne {line}, colonne langue : « {language} » inconnue")
+            if sureness not in _SURENESS:
+                raise BadKnowledge(f"{path.name}, ligne {line}, colonne confiance : « {sureness} » inconnue")
+            senses = tuple(row["sens"].split())
+            place = (_SURENESS.index(sureness), _ORDER.index(language))
+            self._told.extend((*place, form, senses, language) for form in forms(row["formes"]))
+
+
 class Lexicon:
     """Reads questions. Immutable once built."""
 
@@ -127,31 +169,10 @@ class Lexicon:
     @classmethod
     def load(cls, folder: Path) -> Lexicon:
         """Read every file of the folder. Raises BadKnowledge."""
-        told: list[tuple[int, tuple[str, ...], tuple[str, ...], str]] = []
-        intents: dict[tuple[str, ...], frozenset[str]] = {}
-        common: set[str] = set()
-        hoaxes: dict[str, str] = {}
+        tables = _Tables()
         for path in sorted(folder.glob("*.csv")):
-            if path.name == NUMBERS:
-                continue
-            if path.name == COMMON:
-                common |= {w for _, row in read_rows(path, ("mots",)) for w in tokenise(row["mots"])}
-            elif path.name == INTENTS:
-                for _, row in read_rows(path, ("intention", "formes")):
-                    for form in forms(row["formes"]):
-                        intents[form] = intents.get(form, frozenset()) | {row["intention"]}
-            elif path.name == HOAXES:
-                hoaxes |= {row["code"]: row["pretend"] for _, row in read_rows(path, ("code", "pretend"))}
-            else:
-                for _, row in read_rows(path, ("langue", "formes", "sens", "confiance")):
-                    sureness = _SURENESS.get(row["confiance"], len(_SURENESS))
-                    for form in forms(row["formes"]):
-                        told.append((sureness, form, tuple(row["sens"].split()), row["langue"]))
-        phrases: dict[tuple[str, ...], tuple[tuple[str, ...], str]] = {}
-        for _, form, senses, language in sorted(told, key=lambda t: (t[0], _ORDER.find(f"|{t[3]}|"))):
-            phrases.setdefault(form, (senses, language))
-        numbers = read_numbers(folder / NUMBERS) if (folder / NUMBERS).exists() else {}
-        return cls(phrases, intents, numbers, common, hoaxes)
+            tables.add(path)
+        return cls(tables.meanings(), tables.intents, tables.numbers, tables.common, tables.hoaxes)
 
     def __len__(self) -> int:
         return len(self._phrases)
@@ -184,8 +205,6 @@ class Lexicon:
             token = tokens[i]
             if token[0].isdigit():
                 yield Word(token, number=float(token))
-            elif token in _GLUED and i and tokens[i - 1][0].isdigit():
-                yield Word(token, (_GLUED[token],), "fr")
             else:
                 yield Word(token, known=token in self._known)
             i += 1
@@ -207,7 +226,9 @@ class Lexicon:
         if len(token) < 5:
             return token
         limit = 1 if len(token) < 8 else 2
-        near = [w for n in range(len(token) - limit, len(token) + limit + 1) for w in self._targets.get(n, ())]
+        near = [
+            w for n in range(len(token) - limit, len(token) + limit + 1) for w in self._targets.get(n, ())
+        ]
         hits = extract(token, near, scorer=OSA.distance, score_cutoff=limit, limit=6)
         if not hits:
             return token
@@ -237,7 +258,7 @@ def _targets(words: Iterable[str]) -> dict[int, tuple[str, ...]]:
 
 
 def _sounds(words: Iterable[str], common: frozenset[str]) -> dict[str, str]:
-    """Sound key to word; a key that a common word shares is left out, since hearing could not tell them apart."""
+    """Sound key to word; left out where a common word sounds the same."""
     taken = {sound(word) for word in common if len(word) > 3}
     out: dict[str, str] = {}
     for word in sorted(words, key=lambda w: (len(w), w)):

@@ -26,7 +26,9 @@ Stamp = tuple[tuple[str, int, int], ...]
 class Library:
     """The current knowledge. `retriever` is replaced as a whole by a reload: hold the library, not it."""
 
-    def __init__(self, folder: Path, *, today: Callable[[], date] = date.today, max_age_days: int = 365) -> None:
+    def __init__(
+        self, folder: Path, *, today: Callable[[], date] = date.today, max_age_days: int = 365
+    ) -> None:
         self._folder = folder
         self._today = today
         self._max_age = max_age_days
@@ -35,7 +37,9 @@ class Library:
         self.version, self.retriever, self.sizes = self._build()
 
     @classmethod
-    def load(cls, folder: Path, *, today: Callable[[], date] = date.today, max_age_days: int = 365) -> Library:
+    def load(
+        cls, folder: Path, *, today: Callable[[], date] = date.today, max_age_days: int = 365
+    ) -> Library:
         """Read the folder. Raises BadKnowledge naming file, line and column."""
         return cls(folder, today=today, max_age_days=max_age_days)
 
@@ -61,7 +65,7 @@ class Library:
 
     def _build(self) -> tuple[str, Retriever, Mapping[str, int]]:
         if not self._folder.is_dir():
-            raise BadKnowledge(f"{self._folder.name} : dossier absent")
+            raise BadKnowledge(f"KNOWLEDGE_PATH : le dossier {self._folder} n'existe pas")
         version = _version(self._folder)
         catalogue = Catalogue.load(self._folder / "catalogue")
         topics = load_topics(self._folder / "knowledge")

@@ -20,6 +20,10 @@ _THOUSANDS = re.compile(r"(?<![\d.,])(\d{1,3})((?:[ .,]\d{3})+)(?![\d])")
 _ALWAYS = re.compile(r"\b24\s?h?\s?(?:/|sur)\s?24\b|\b7\s?j?\s?(?:/|sur)\s?7\b")
 _ELISION = re.compile(r"\b(j|l|d|c|s|n|m|t|qu|jusqu)'(?=\w)")
 _JOINED = re.compile(r"(?<=\w)'(?=\w)")
+# Letters that are units when a figure stands before them; "4g" is a network as well, so it stays.
+_GLUED = re.compile(r"(\d)\s?(jrs?|j|hrs?|h|mns?|min|g)(?![\w'])")
+_GLUED_NAMES = {"j": " jours ", "h": " heures ", "m": " minutes ", "g": " giga "}
+_GENERATION = re.compile(r"(?<![\d.,])[2-5]\s?g(?!\w)")
 _KILO = re.compile(r"(?<![\w.,])(\d{1,3})\s?k\b")
 _TOKEN = re.compile(r"code\d+code|\d+(?:[.,]\d+)?|%|[^\W\d_]+")
 _MAIL = re.compile(r"\S+@\S+|https?://\S+|www\.\S+")
@@ -51,6 +55,8 @@ def tokenise(text: str) -> list[str]:
     folded = _ELONGATION.sub(r"\1", folded)
     folded = _THOUSANDS.sub(lambda m: m[1] + re.sub(r"\D", "", m[2]), folded)
     folded = _KILO.sub(r"\g<1>000 ", folded)
+    folded = _GENERATION.sub(lambda m: f"{m[0][0]} generation ", folded)
+    folded = _GLUED.sub(lambda m: m[1] + _GLUED_NAMES[m[2][0]], folded)
     folded = _ELISION.sub(r"\1 ", folded)
     folded = _JOINED.sub("", folded)
     return [t.replace(",", ".") if t[0].isdigit() else t for t in _TOKEN.findall(folded)]

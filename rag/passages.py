@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -59,7 +60,9 @@ def read_facts(text: str) -> Facts:
     """The figures of a free text."""
     codes = find_codes(text)
     plain = re.sub(r"[*#][\d*]+#", " ", fold(text))
-    sets: dict[str, set[float]] = {k: set() for k in ("prices", "volumes", "validities", "minutes", "percent")}
+    sets: dict[str, set[float]] = {
+        k: set() for k in ("prices", "volumes", "validities", "minutes", "percent")
+    }
     numbers: set[str] = set()
     for match in _FIGURE.finditer(plain):
         value = float(re.sub(r"\D", "", match[1]) + (f".{match[2]}" if match[2] else ""))
@@ -130,6 +133,15 @@ def volume(megabytes: int) -> str:
     return f"{megabytes / 1000:g}".replace(".", ",") + " Go"
 
 
+def _minutes(offer: Offer) -> Iterator[str]:
+    if offer.minutes_onnet and offer.minutes_onnet != offer.minutes_allnet:
+        yield f"{offer.minutes_onnet} min vers Airtel"
+    if offer.minutes_allnet:
+        yield f"{offer.minutes_allnet} min tous réseaux"
+    if offer.minutes_unspecified:
+        yield f"{offer.minutes_unspecified} min (réseau non précisé)"
+
+
 def describe(offer: Offer) -> str:
     """One French line with every fact of the offer."""
     bits = [f"{offer.price} F"]
@@ -137,15 +149,7 @@ def describe(offer: Offer) -> str:
         bits.append(volume(offer.data_mb))
     if offer.unlimited_onnet:
         bits.append("appels illimités vers Airtel")
-    if offer.minutes_onnet and offer.minutes_onnet == offer.minutes_allnet:
-        bits.append(f"{offer.minutes_onnet} min tous réseaux")
-    else:
-        if offer.minutes_onnet:
-            bits.append(f"{offer.minutes_onnet} min vers Airtel")
-        if offer.minutes_allnet:
-            bits.append(f"{offer.minutes_allnet} min tous réseaux")
-    if offer.minutes_unspecified:
-        bits.append(f"{offer.minutes_unspecified} min (réseau non précisé)")
+    bits.extend(_minutes(offer))
     if offer.unlimited_sms:
         bits.append("SMS illimités")
     elif offer.sms:

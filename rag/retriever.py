@@ -22,6 +22,7 @@ _PREVIOUS_TOPIC = 0.8  # what a follow-up adds to the topic talked about before
 _STRANGE = 0.08  # each word nobody knows makes a weak match less sure
 _OFFER_WORD = 0.7
 _SHORT = 4  # a question of so few words leans on what was said before
+_SERVICES = frozenset({"internet", "appel", "sms", "illimite", "nuit"})
 _FOLLOWS = frozenset({"suite"})
 
 
@@ -118,7 +119,7 @@ class Retriever:
     def _search(self, reading: Reading, slots: Slots, past: _Past, limit: int) -> Retrieval:
         today = self._today()
         offers = self._offer_index.find(slots, today, limit)
-        offer_score = _offer_score(offers, slots)
+        offer_score = _offer_score(offers, slots, reading)
         topics = self._topic_index.find(reading, past.senses, today, past.boosts)
         topic_score = topics[0][1] if topics else 0.0
         passages: list[Passage] = []
@@ -161,7 +162,7 @@ class Retriever:
         for line in history[-12:]:
             reading = self.lexicon.read(line.text)
             if line.role != "user":
-                slots = replace(slots, **self._hints(line.text, reading))
+                slots = self._hinted(slots, line.text, reading)
                 continue
             own = read_slots(reading)
             follows = self._follows(reading, own)
@@ -172,8 +173,8 @@ class Retriever:
             boosts = {p.id: _PREVIOUS_TOPIC for p in top} or ({} if found.confident else boosts)
         return _Past(slots, senses, boosts)
 
-    def _hints(self, text: str, reading: Reading) -> dict[str, tuple[str, ...] | int | None]:
-        """Which offers the bot talked about."""
+    def _hinted(self, slots: Slots, text: str, reading: Reading) -> Slots:
+        """The slots with what the bot talked about."""
         facts = read_facts(text)
         hinted = tuple(
             o.id
@@ -182,8 +183,7 @@ class Retriever:
             and (not o.data_mb or o.data_mb in facts.volumes)
             and (o.data_mb or o.minutes & facts.minutes or not o.minutes)
         )
-        validity = read_slots(reading).validity
-        return {"hint_offers": hinted[:5], "hint_validity": validity}
+        return replace(slots, hint_offers=hinted[:5], hint_validity=read_slots(reading).validity)
 
     def _of_offer(self, offer: Offer) -> Passage:
         return offer_passage(offer, fresh=offer.is_fresh(self._today(), self._max_age))
@@ -192,7 +192,7 @@ class Retriever:
         return topic_passage(topic, fresh=topic.is_fresh(self._today(), self._max_age))
 
 
-def _offer_score(found: Found, slots: Slots) -> float:
+def _offer_score(found: Found, slots: Slots, reading: Reading) -> float:
     if not found.offers:
         return 0.0
     score = found.weight
@@ -202,6 +202,10 @@ def _offer_score(found: Found, slots: Slots) -> float:
         score += 0.5
     if not (slots.services or slots.unlimited or slots.night or slots.offer_word) and slots.data is None:
         score -= 0.3 if slots.minutes is None else 0.0
+    if not (slots.has_figures or slots.offer_word) and (
+        "usage" in reading.senses or not reading.senses & _SERVICES
+    ):
+        score -= 0.3  # a unit or the name of an application alone
     return score
 
 

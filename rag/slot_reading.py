@@ -14,6 +14,9 @@ _MOST = {"heure": 72, "jour": 90, "semaine": 8, "mois": 12}
 _MEGABYTES = {"go": 1000.0, "mo": 1.0}
 _FRANCS = {"franc": 1.0, "dala": 5.0, "jikka": 1000.0}
 _NUMBER_FIRST = frozenset({"fr", "en", "fr-sms", ""})
+_PLACES = frozenset(
+    {"reseau", "couverture", "ville", "lieu", "airtel", "telephone", "debit", "comment", "quoi"}
+)
 _SERVICES = frozenset({"internet", "appel", "sms"})
 
 
@@ -36,6 +39,8 @@ def read_slots(reading: Reading) -> Slots:
             _place(draft, words, i, word.number)
     _bare_validity(draft, words)
     senses = reading.senses
+    if "4g" in senses and not senses & _PLACES:
+        _generation(draft, words)
     services = set(senses & _SERVICES)
     if draft.data or senses & {"go", "mo"}:
         services.add("internet")
@@ -135,6 +140,13 @@ def _bare_validity(draft: _Draft, words: Sequence[Word]) -> None:
             if sense in _BARE and i not in draft.bound_words:
                 draft.validity = _BARE[sense]
                 return
+
+
+def _generation(draft: _Draft, words: Sequence[Word]) -> None:
+    """ "5g" beside no place and no network is a volume."""
+    for word in words:
+        if "4g" in word.senses and word.text[0].isdigit():
+            draft.data.append((int(word.text[0]) * 1000, Bound.EXACT))
 
 
 def _adopt_loose(draft: _Draft, senses: frozenset[str]) -> None:

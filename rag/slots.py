@@ -48,7 +48,9 @@ class Slots:
     @property
     def has_figures(self) -> bool:
         """Whether a price, validity, volume or number of minutes is named."""
-        return not (self.price is None and self.validity is None and self.data is None and self.minutes is None)
+        return not (
+            self.price is None and self.validity is None and self.data is None and self.minutes is None
+        )
 
     @property
     def is_about_offers(self) -> bool:

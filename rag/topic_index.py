@@ -8,16 +8,17 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import lru_cache
 
-import snowballstemmer
+import snowballstemmer  # type: ignore[import-untyped]  # ships no types
 
 from rag.knowledge import Topic
 from rag.lexicon import Lexicon, Reading
 
 _K1 = 1.2
 _B = 0.6
-_LEXICAL_MOST = 0.6  # what a perfect lexical match adds beside keywords
+_LEXICAL_GAIN = 0.3  # how much a perfect lexical match strengthens keywords
+_LEXICAL_MOST = 0.6  # what it is worth where no keyword matched
 _SENTENCES = (1.0, 0.35, 0.15)  # a topic's second and third keyword count less
-_LEXICAL_ALONE = 1.3  # for topics without keywords, such as imported files
+_LEXICAL_ALONE = 1.9  # for topics without keywords, such as imported files
 INHERITED = 0.5  # weight of a sense that only the history names
 
 
@@ -55,9 +56,11 @@ class TopicIndex:
         best = max(lexical.values(), default=0.0)
         ceiling = max(self._ceiling(reading), 1e-9)
         for i, value in lexical.items():
-            alone = not self._topics[i].keywords
-            most = _LEXICAL_ALONE + _LEXICAL_MOST if alone else _LEXICAL_MOST
-            scores[i] = scores.get(i, 0.0) + most * (value / best) * min(1.0, best / ceiling)
+            share = (value / best) * min(1.0, best / ceiling)
+            if i in scores:
+                scores[i] *= 1 + _LEXICAL_GAIN * share
+            else:
+                scores[i] = share * (_LEXICAL_MOST if self._topics[i].keywords else _LEXICAL_ALONE)
         for i, topic in enumerate(self._topics):
             if topic.id in boosts:
                 scores[i] = scores.get(i, 0.0) + boosts[topic.id]

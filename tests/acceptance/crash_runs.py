@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import aiohttp
+import orjson
 
 from config.settings import ROOT
 from config.texts import Texts
@@ -32,7 +33,7 @@ class Plan:
     per_life: int = 6
     gently: bool = False
     warm: bool = True
-    uptime: tuple[float, float] = (0.02, 0.35)
+    uptime: tuple[float, float] = (0.05, 0.5)
     seed: int = 1
 
     @property
@@ -96,6 +97,7 @@ async def crash_run(folder: Path, plan: Plan, *, wanted: list[tuple[str, ...]]) 
     texts = Texts.load(ROOT / "data" / "texts")
     database = folder / "memory.db"
     rows = rows_of(database)
+    (folder / "received.json").write_bytes(orjson.dumps(telegram.texts()))
     outcome.verdict = judge(wanted, people.acknowledged, rows, telegram.texts(), texts.get("pipeline.parked"))
     outcome.intact = (
         count_of(database, "SELECT count(*) FROM pragma_integrity_check WHERE integrity_check = 'ok'") == 1
@@ -129,7 +131,7 @@ async def until_idle(
 ) -> None:
     """Until nothing waits in the queues of a running bot."""
     async with asyncio.timeout(seconds):
-        while sum([await queue_depth(http, url, queue) for queue in queues]):
+        while sum([await queue_depth(http, url, queue) for queue in queues]):  # noqa: ASYNC110  # it is asked over HTTP
             await asyncio.sleep(0.1)
 
 

@@ -13,6 +13,9 @@ from pathlib import Path
 
 import orjson
 
+MOST_COPIES = 5
+# What so many copies of a row cost: a second one is foreseen, a third is a fault.
+EXTRA = (0.0, 0.0, 0.01, 0.6, 0.7, 0.8)
 VISIBLE = frozenset({"dead", "failed"})  # stands in the operators' list of dead letters
 
 
@@ -128,16 +131,10 @@ def _judge_turns(
 
 
 def _judge_copies(verdict: Verdict, chat: str, rows: Sequence[Row], received: Sequence[str]) -> None:
-    copies = [0] * len(rows)
-    place = 0
-    for text in received:
-        found = _next_place(rows, copies, place, text)
-        if found is None:
-            verdict.disorder += 1
-            verdict.fault(f"chat {chat}: {text[:60]!r} out of order")
-            continue
-        place = found
-        copies[place] += 1
+    copies, strange = aligned(rows, received)
+    for text in strange:
+        verdict.disorder += 1
+        verdict.fault(f"chat {chat}: {text[:60]!r} out of order")
     verdict.received += len(received)
     verdict.duplicates += sum(count - 1 for count in copies if count > 1)
     verdict.most_copies = max(verdict.most_copies, *copies, 0)
@@ -149,12 +146,44 @@ def _judge_copies(verdict: Verdict, chat: str, rows: Sequence[Row], received: Se
             verdict.fault(f"chat {chat}: {row.text[:60]!r} is {row.state} but never arrived")
 
 
-def _next_place(rows: Sequence[Row], copies: Sequence[int], place: int, text: str) -> int | None:
-    """Where this text belongs: here once more, or further on past what arrived or stands parked."""
-    for number in range(place, len(rows)):
-        if rows[number].text == text:
-            repeated = copies[number] and number + 1 < len(rows) and rows[number + 1].text == text
-            return number + 1 if repeated else number
-        if not copies[number] and rows[number].state not in VISIBLE:
-            return None
-    return None
+def aligned(rows: Sequence[Row], received: Sequence[str]) -> tuple[list[int], list[str]]:
+    """How often each row arrived, and what fits nowhere: the kindest reading that keeps the order.
+
+    Dynamic programming over (rows passed, texts read); each state keeps its cost and the step that led there.
+    """
+    width = len(received) + 1
+    cost = [[float(read) for read in range(width)]]
+    steps: list[list[int]] = [[-1] * width]  # how many texts the row took; -1 for a text that fits nowhere
+    for row in rows:
+        missing = 0.0 if row.state in VISIBLE else 1.0
+        best, step = [0.0] * width, [0] * width
+        for read in range(width):
+            best[read], step[read] = cost[-1][read] + missing, 0
+            taken = 1
+            while taken <= min(read, MOST_COPIES) and received[read - taken] == row.text:
+                price = cost[-1][read - taken] + EXTRA[taken]
+                if price < best[read]:
+                    best[read], step[read] = price, taken
+                taken += 1
+            if read and best[read - 1] + 1.0 < best[read]:
+                best[read], step[read] = best[read - 1] + 1.0, -1
+        cost.append(best)
+        steps.append(step)
+    return _traced(steps, rows, received)
+
+
+def _traced(
+    steps: Sequence[Sequence[int]], rows: Sequence[Row], received: Sequence[str]
+) -> tuple[list[int], list[str]]:
+    copies, strange = [0] * len(rows), []
+    row, read = len(rows), len(received)
+    while row or read:
+        taken = steps[row][read] if row else -1
+        if taken < 0:
+            read -= 1
+            strange.append(received[read])
+        else:
+            row -= 1
+            read -= taken
+            copies[row] = taken
+    return copies, strange[::-1]

@@ -47,7 +47,10 @@ class SlowTelegram(FakeTelegram):
 
     async def _call(self, request: web.Request) -> web.StreamResponse:
         await asyncio.sleep(self._dice.uniform(0.0005, 0.01))
-        response = await super()._call(request)
+        try:
+            response = await super()._call(request)
+        except ConnectionError:  # the bot died while it was talking to us
+            return web.Response(status=499)
         await asyncio.sleep(self._dice.uniform(0.0005, 0.01))
         return response
 

@@ -84,7 +84,7 @@ async def run(folder: Path, kills: int, *, seed: int = 1, settle: float = 90.0) 
     """Kill that often, start once more, and wait at most `settle` seconds until nothing is owed."""
     began = time.monotonic()
     chance = random.Random(seed)
-    async with FakeGraph(statuses=("sent", "delivered"), delay=0.01) as graph:
+    async with FakeGraph(statuses=("sent", "delivered"), delay=0.01, patience=0.1) as graph:
         settings = environment(
             folder,
             whatsapp_access_token=TOKEN,

@@ -26,9 +26,10 @@ from memory.opening import open_store
 from memory.records import OutboxPart, SendState
 from memory.sqlite import SqliteStore
 from tests.fakes import telegram_faults
-from tests.fakes import whatsapp as whatsapp_fake
+from tests.fakes import whatsapp_steps as steps
 from tests.fakes.telegram import TOKEN as TELEGRAM_TOKEN
 from tests.fakes.telegram import FakeTelegram
+from tests.fakes.whatsapp import TOKEN as WHATSAPP_TOKEN
 from tests.fakes.whatsapp import FakeGraph
 from tests.fakes.whatsapp_payloads import ACCOUNT
 
@@ -44,13 +45,13 @@ TELEGRAM_FAULTS = {
     "credentials refused": telegram_faults.unauthorized(),
 }
 WHATSAPP_FAULTS = {
-    "lost answer": whatsapp_fake.PROCESSED_THEN_RESET,
-    "server error": whatsapp_fake.PROCESSED_THEN_500,
-    "told to wait": whatsapp_fake.error(131056),
-    "chat gone": whatsapp_fake.error(131026),
-    "markup refused": whatsapp_fake.error(100),
-    "refused": whatsapp_fake.error(131049),
-    "credentials refused": whatsapp_fake.error(190, 401),
+    "lost answer": steps.PROCESSED_THEN_RESET,
+    "server error": steps.PROCESSED_THEN_500,
+    "told to wait": steps.error(131056),
+    "chat gone": steps.error(131026),
+    "markup refused": steps.error(100),
+    "refused": steps.error(131049),
+    "credentials refused": steps.error(190, 401),
 }
 
 
@@ -112,7 +113,7 @@ async def whatsapp(folder: Path) -> AsyncIterator[Bench]:
         async def last_inbound(key: ChatKey) -> float:
             return time.time() - 60
 
-        endpoint = GraphEndpoint(fake.base_url, SecretStr(whatsapp_fake.TOKEN), ACCOUNT)
+        endpoint = GraphEndpoint(fake.base_url, SecretStr(WHATSAPP_TOKEN), ACCOUNT)
         channel = WhatsAppChannel(Graph(session, endpoint), Words.of(TEXTS), last_inbound=last_inbound)
 
         @asynccontextmanager

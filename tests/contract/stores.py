@@ -121,7 +121,9 @@ def session(key: ChatKey = AMINA, *, created: float, active: float | None = None
     return SessionRecord(key, created, created if active is None else active, messages=1)
 
 
-def exchange(key: ChatKey = AMINA, question: str = "prix 1 Go", answer: str = "500 F", *, at: float) -> Exchange:
+def exchange(
+    key: ChatKey = AMINA, question: str = "prix 1 Go", answer: str = "500 F", *, at: float
+) -> Exchange:
     """A question with its answer."""
     return Exchange(key, at, at, question, answer, Language.FRENCH, "embedded", ("offer-1",))
 

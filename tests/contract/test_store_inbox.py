@@ -78,7 +78,13 @@ async def test_a_full_chat_refuses_more_and_keeps_refusing_the_same_message(stor
 
 
 async def test_texts_merge_up_to_the_first_message_that_does_not(store: Store) -> None:
-    offered = [message(text="1"), message(text="2"), command(text="/aide"), message(text="3"), message(text="4")]
+    offered = [
+        message(text="1"),
+        message(text="2"),
+        command(text="/aide"),
+        message(text="3"),
+        message(text="4"),
+    ]
     await store.inbox.accept(offered, backlog_limit=BACKLOG)
     seen = []
     for _ in range(3):
@@ -125,7 +131,9 @@ async def test_a_message_waits_for_its_burst(house: House, store: Store) -> None
     assert texts(turn) == ["1", "2"]
 
 
-async def test_a_message_from_a_clock_that_ran_ahead_is_answered_all_the_same(house: House, store: Store) -> None:
+async def test_a_message_from_a_clock_that_ran_ahead_is_answered_all_the_same(
+    house: House, store: Store
+) -> None:
     far = house.clock() + 7200
     await store.inbox.accept([message(at=far, ready_at=far)], backlog_limit=BACKLOG)
     house.clock.advance(60)
@@ -291,7 +299,9 @@ async def test_another_chat_is_not_held(store: Store) -> None:
 
 
 async def test_health_counts_what_waits(house: House, store: Store) -> None:
-    await store.inbox.accept([message(at=house.clock()), message(BOUBE, at=house.clock())], backlog_limit=BACKLOG)
+    await store.inbox.accept(
+        [message(at=house.clock()), message(BOUBE, at=house.clock())], backlog_limit=BACKLOG
+    )
     house.clock.advance(4)
     health = await store.health()
     assert (health.inbox_depth, health.inbox_oldest, health.runnable_oldest) == (2, 4.0, 4.0)

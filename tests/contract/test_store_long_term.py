@@ -36,7 +36,18 @@ async def test_search_finds_words_without_accents_and_beginnings(house: House, s
 
 async def test_search_takes_any_text_for_words(store: Store) -> None:
     await remember(store, ('"AND" OR NOT near(', "a*b^c:d-e'f"), at=1.0)
-    for text in ('"', "*", "AND", "NEAR(", "a* OR b", "question:x", "'; DROP TABLE exchanges;--", "", " _ ", "\x00"):
+    for text in (
+        '"',
+        "*",
+        "AND",
+        "NEAR(",
+        "a* OR b",
+        "question:x",
+        "'; DROP TABLE exchanges;--",
+        "",
+        " _ ",
+        "\x00",
+    ):
         await store.long_term.search(text, key=None, limit=10)
     assert len(await store.long_term.search("near AND", key=None, limit=10)) == 1
     assert len(await store.long_term.history(AMINA, 10)) == 1
@@ -62,7 +73,9 @@ async def test_a_sealed_profile_hides_what_was_said(house: House, store: Store) 
 
 async def test_a_profile_comes_back_whole(house: House, store: Store) -> None:
     assert await store.long_term.profile(AMINA) is None
-    profile = Profile(AMINA, Language.ENGLISH, "22790", 1.5, 2.5, False, True, True, 9.5, {"a": [1, {"b": None}]})
+    profile = Profile(
+        AMINA, Language.ENGLISH, "22790", 1.5, 2.5, False, True, True, 9.5, {"a": [1, {"b": None}]}
+    )
     await store.long_term.save_profile(replace(profile, extra=None))
     await store.long_term.save_profile(profile)
     assert await (await house.reopened()).long_term.profile(AMINA) == profile

@@ -164,7 +164,9 @@ async def test_an_interrupted_send_is_in_doubt_and_goes_out_once_more(house: Hou
     assert (health.in_doubt, health.dead, health.outbox_depth) == (0, 1, 0)
 
 
-async def test_an_interrupted_whatsapp_send_first_waits_for_the_platforms_word(house: House, store: Store) -> None:
+async def test_an_interrupted_whatsapp_send_first_waits_for_the_platforms_word(
+    house: House, store: Store
+) -> None:
     await say(store, "1", "2", key=CHAIBOU)
     part = await claim_one(store)
     store = await house.reopened()

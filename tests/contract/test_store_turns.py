@@ -114,7 +114,9 @@ async def test_only_the_latest_checkpoint_is_kept(store: Store) -> None:
     assert [one.checkpoint for one in stored] == [checkpoint(2)]
 
 
-async def test_end_session_drops_session_and_checkpoint_and_keeps_the_rest(house: House, store: Store) -> None:
+async def test_end_session_drops_session_and_checkpoint_and_keeps_the_rest(
+    house: House, store: Store
+) -> None:
     now = house.clock()
     turn = await turn_of(store)
     await store.commit(
@@ -218,7 +220,9 @@ async def test_a_late_turn_cannot_bring_erased_data_back(house: House, store: St
 async def test_a_send_under_way_may_still_be_settled_after_the_erasure(house: House, store: Store) -> None:
     await say(store, "under way")
     (part,) = await store.outbox.claim(10, wait=0)
-    await store.commit(await turn_of(store, text="/oublie"), TurnCommit(replies=(Reply("receipt"),), erase=True))
+    await store.commit(
+        await turn_of(store, text="/oublie"), TurnCommit(replies=(Reply("receipt"),), erase=True)
+    )
     assert await store.outbox.claim(10, wait=0.2) == ()  # the order of the chat still holds
     await store.outbox.settle(part, Settlement(SendState.SENT, platform_id="p"))
     (receipt,) = await store.outbox.claim(10, wait=10)
@@ -256,4 +260,6 @@ async def test_an_exchange_comes_back_whole(house: House, store: Store) -> None:
     kept = Exchange(AMINA, 5.0, 1.0, "q", "a", Language.ZARMA, "model", ("p1", "p2"), answered=False)
     await store.commit(await turn_of(store), TurnCommit(exchange=kept))
     (found,) = await (await house.reopened()).long_term.history(AMINA, 10)
-    assert found == Exchange(AMINA, 5.0, 1.0, "q", "a", Language.ZARMA, "model", ("p1", "p2"), False, None, found.id)
+    assert found == Exchange(
+        AMINA, 5.0, 1.0, "q", "a", Language.ZARMA, "model", ("p1", "p2"), False, None, found.id
+    )

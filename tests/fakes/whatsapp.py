@@ -14,7 +14,6 @@ import hashlib
 import io
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any, Self
 
 import aiohttp
@@ -23,97 +22,11 @@ from aiohttp import web
 
 from tests.fakes.whatsapp_payloads import ACCOUNT, APP_SECRET, dumped, one, signature, status, text, wamid
 from tests.fakes.whatsapp_rules import faults
+from tests.fakes.whatsapp_steps import OK, Media, Sent, Step
 
 TOKEN = "EAAG-token-of-the-tests"
 VERSION = "v26.0"
 _MEDIA_KINDS = {"text/plain", "application/pdf", "image/png", "image/jpeg", "audio/ogg"}
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """What happens to one message. `delivers`: the subscriber gets it, whatever we are told."""
-
-    status: int = 200
-    code: int | None = None
-    transient: bool = False
-    delivers: bool = True
-    delay: float = 0.0
-    hang: bool = False
-    reset: bool = False
-    raw: bytes | None = None
-    headers: tuple[tuple[str, str], ...] = ()
-
-
-def error(
-    code: int | None, status: int = 400, *, transient: bool = False, retry_after: int | None = None
-) -> Step:
-    """A refusal; nothing is delivered."""
-    headers = (("Retry-After", str(retry_after)),) if retry_after is not None else ()
-    return Step(status=status, code=code, transient=transient, delivers=False, headers=headers)
-
-
-OK = Step()
-LOST = Step(delivers=False, reset=True)  # never processed, connection gone
-PROCESSED_THEN_RESET = Step(reset=True)
-PROCESSED_THEN_500 = Step(status=500, code=131000)
-PROCESSED_THEN_HANG = Step(hang=True)
-YES_WITHOUT_SENSE = Step(raw=b"<html>ok</html>")
-PROXY_PAGE = Step(status=403, raw=b"<html>no</html>", delivers=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """One message a subscriber received."""
-
-    id: str
-    at: float
-    body: dict[str, Any]
-
-    @property
-    def to(self) -> str:
-        return str(self.body.get("to") or self.body.get("recipient"))
-
-    @property
-    def callback(self) -> str:
-        return str(self.body.get("biz_opaque_callback_data", ""))
-
-    @property
-    def text(self) -> str:
-        """What the subscriber reads, whatever the type of the message."""
-        content = self.body[self.body["type"]]
-        if self.body["type"] == "interactive":
-            return str(content["body"]["text"])
-        if self.body["type"] == "template":
-            return str(content["components"][0]["parameters"][0]["text"])
-        return str(content.get("body") or content.get("caption") or "")
-
-    @property
-    def media(self) -> str:
-        """The id of the file it carries, "" when it has none."""
-        content = self.body.get("document") or self.body.get("image") or {}
-        return str(content.get("id", ""))
-
-    @property
-    def taps(self) -> list[str]:
-        """The ids of its buttons or rows."""
-        action = self.body.get("interactive", {}).get("action", {})
-        rows = [row for section in action.get("sections", ()) for row in section["rows"]]
-        return [str(one["id"]) for one in [*(b["reply"] for b in action.get("buttons", ())), *rows]]
-
-
-@dataclass(slots=True)
-class Media:
-    """One stored file and how its look-up and download behave."""
-
-    data: bytes
-    mime_type: str = "audio/ogg"
-    url: str = ""
-    sha256: str = ""
-    size: int | None = None
-    missing: int = 0  # downloads that answer 404 first
-    redirect: str = ""
-    looked_up: int = 0
-    downloaded: int = 0
 
 
 class FakeGraph:
@@ -128,6 +41,7 @@ class FakeGraph:
         status_first: bool = False,
         secret: str = APP_SECRET,
         delay: float = 0.0,
+        patience: float = 2.0,
     ) -> None:
         self.script = list(script) or [OK]
         self.callback = callback
@@ -135,6 +49,7 @@ class FakeGraph:
         self.status_first = status_first
         self.secret = secret
         self.delay = delay
+        self.patience = patience  # longest pause before a status is delivered again
         self.sent: list[Sent] = []
         self.asked: list[dict[str, Any]] = []
         self.reads: list[dict[str, Any]] = []
@@ -261,7 +176,7 @@ class FakeGraph:
                     if await self.push(body) == 200:
                         break
                 await asyncio.sleep(pause)
-                pause = min(2.0, pause * 2)
+                pause = min(self.patience, pause * 2)
 
     async def _upload(self, request: web.Request) -> web.Response:
         if not self._allowed(request):

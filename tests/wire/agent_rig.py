@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -67,6 +68,12 @@ class Rig:
     def calls(self) -> int:
         return len(self.server.bodies)
 
+    async def until_called(self, calls: int) -> None:
+        """Wait for the model server to be asked that often."""
+        async with asyncio.timeout(30):
+            while self.calls() < calls:  # noqa: ASYNC110  # the fake server is polled, it tells nobody
+                await asyncio.sleep(0.005)
+
     def last_user_message(self) -> str:
         return str(
             next(m for m in reversed(self.server.bodies[-1]["messages"]) if m["role"] == "user")["content"]
@@ -80,7 +87,7 @@ class Rig:
 async def agent_rig(
     script: Iterable[Step] | Script = (),
     *,
-    timeout: float = 5.0,
+    attempt_timeout: float = 5.0,
     turn_timeout: float = 10.0,
     cached: bool = False,
     budget: Budget | None = None,
@@ -94,7 +101,7 @@ async def agent_rig(
     cache = AnswerCache(metrics, size=50, ttl=3600, clock=lambda: NOON) if cached else None
     async with aiohttp.ClientSession() as http, FakeOpenAI(script) as server:
         model = ChatModel.build(
-            http, model="fake", base_url=server.url, key=None, timeout=timeout, max_tokens=300
+            http, model="fake", base_url=server.url, key=None, timeout=attempt_timeout, max_tokens=300
         )
         agent = build_agent(
             library=library(),

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from domain.answers import Origin, Utterance
 from monitoring.metrics import total
-from tests.fakes.openai import answer
+from rag.cache import CacheKey
+from tests.fakes.openai import answer, fail
 from tests.wire.agent_rig import QUESTION, TRUE_DRAFT, agent_rig, library
 
 
@@ -46,13 +47,13 @@ async def test_personal_turns_are_not_kept() -> None:
         await rig.ask(f"{QUESTION} pour le 90123456", chat="2")
         await rig.ask("et pour le mois ?", context=talk, chat="3")
         await rig.ask(chat="4")
-        await rig.ask("quel forfait internet pour une heure", chat="4")  # a later answer may quote an earlier one
+        await rig.ask(
+            "quel forfait internet pour une heure", chat="4"
+        )  # a later answer may quote an earlier one
         assert len(rig.cache) == 1
 
 
 async def test_a_failing_model_does_not_fill_the_cache() -> None:
-    from tests.fakes.openai import fail
-
     async with agent_rig([fail(400), answer(TRUE_DRAFT)], cached=True) as rig:
         assert (await rig.ask(chat="1")).origin is Origin.EMBEDDED
         assert (await rig.ask(chat="2")).origin is Origin.MODEL
@@ -77,8 +78,6 @@ async def test_a_reload_empties_it() -> None:
         await rig.ask(chat="1")
         (name,) = rows = rig.cache.export()
         assert rows[name]["version"].startswith(library().version)
-        from rag.cache import CacheKey
-
         key = CacheKey("x", replace(await rig.ask(chat="2")).language, "another version", False)
         assert rig.cache.get(key) is None
         assert len(rig.cache) == 0

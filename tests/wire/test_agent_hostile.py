@@ -12,7 +12,7 @@ from domain.answers import Origin
 from monitoring.metrics import total
 from rag.normalise import find_codes
 from tests.fakes.openai import Body, Step, answer, call
-from tests.unit.agent.drafts_of_offers import invented, true_claim, written
+from tests.unit.agent.drafts_of_offers import FIELDS, invented, true_claim, written
 from tests.wire.agent_rig import QUESTION, TODAY, TRUE_DRAFT, agent_rig, library
 
 ATTACKS = [
@@ -107,8 +107,9 @@ async def test_a_repair_that_wants_to_search_again() -> None:
 
 async def test_drafts_with_one_invented_figure_never_arrive() -> None:
     rng = random.Random(7)
-    offers = [library().retriever.get(i) for i in ("NET-500-7J", "APP-500-7J", "ILL-1000-48H", "NET-5000-30J")]
-    fields = ("price", "code", "hours", "data_mb", "minutes", "percent", "phone")
+    offers = [
+        library().retriever.get(i) for i in ("NET-500-7J", "APP-500-7J", "ILL-1000-48H", "NET-5000-30J")
+    ]
     drafts: list[str] = []
 
     def script(_: Body) -> Step:
@@ -120,7 +121,7 @@ async def test_drafts_with_one_invented_figure_never_arrive() -> None:
             assert passage is not None
             assert passage.offer is not None
             offer = passage.offer
-            claim = invented(true_claim(offer, rng), fields[i % len(fields)], rng)
+            claim = invented(true_claim(offer, rng), FIELDS[i % len(FIELDS)], rng)
             drafts.append(written(claim, ("fr", "ha", "en")[i % 3], rng))
             got = await rig.ask(f"je veux le forfait à {offer.price} F", chat=str(i))
             assert got.origin is Origin.EMBEDDED, (drafts[-1], got.text)
@@ -136,7 +137,9 @@ async def test_true_drafts_arrive() -> None:
 
     async with agent_rig(script) as rig:
         for i in range(36):
-            passage = library().retriever.get(("NET-500-7J", "APP-500-7J", "NET-5000-30J", "NET-200-1H")[i % 4])
+            passage = library().retriever.get(
+                ("NET-500-7J", "APP-500-7J", "NET-5000-30J", "NET-200-1H")[i % 4]
+            )
             assert passage is not None
             assert passage.offer is not None
             assert passage.offer.on_sale(TODAY)

@@ -134,8 +134,7 @@ async def test_context_seeds_an_empty_session_only() -> None:
 async def test_a_cancelled_turn_leaves_nothing_half_done() -> None:
     async with agent_rig([call("search_offers", {"budget": 500}), answer(TRUE_DRAFT, delay=30)]) as rig:
         turn = asyncio.create_task(rig.ask(message_id="web:x"))
-        while rig.calls() < 2:
-            await asyncio.sleep(0.01)
+        await rig.until_called(2)
         turn.cancel()
         with pytest.raises(asyncio.CancelledError):
             await turn

@@ -18,8 +18,9 @@ from channels.whatsapp_parse import parse_webhook
 from config.settings import Settings
 from domain.errors import BadInput, BotError, ChannelBroken, NotSent
 from domain.messages import InboundMessage
-from tests.fakes.whatsapp import FakeGraph, Media
+from tests.fakes.whatsapp import FakeGraph
 from tests.fakes.whatsapp_payloads import ACCOUNT, message, one
+from tests.fakes.whatsapp_steps import Media
 from tests.wire.whatsapp_bot import graph_client
 
 VOICE = b"OggS" + bytes(range(256)) * 40

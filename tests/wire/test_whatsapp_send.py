@@ -29,9 +29,10 @@ from domain.errors import (
 )
 from domain.messages import Attachment, ChatKey, Choice, InboundMessage, MessageKind, Reply, Sender
 from memory.records import OutboxPart, SendState
-from tests.fakes import whatsapp as fake
-from tests.fakes.whatsapp import OK, TOKEN, FakeGraph, Step, error
+from tests.fakes import whatsapp_steps as fake
+from tests.fakes.whatsapp import TOKEN, FakeGraph
 from tests.fakes.whatsapp_payloads import ACCOUNT, PHONE, USER
+from tests.fakes.whatsapp_steps import OK, Step, error
 from tests.wire.whatsapp_bot import graph_client
 
 WORDS = Words(PartWords(more="Tapez SUITE.", empty="Vide."), choose="Choisir", choices="Choisissez :")

@@ -23,10 +23,11 @@ from memory.opening import open_store
 from memory.records import OutboxPart, SendState
 from memory.sqlite import SqliteStore
 from monitoring.metrics import Metrics
-from tests.fakes import whatsapp as fake
 from tests.fakes import whatsapp_payloads as payloads
-from tests.fakes.whatsapp import OK, FakeGraph, error
+from tests.fakes import whatsapp_steps as fake
+from tests.fakes.whatsapp import FakeGraph
 from tests.fakes.whatsapp_payloads import ACCOUNT, PHONE, dumped, one, signature, text
+from tests.fakes.whatsapp_steps import OK, error
 from tests.wire.whatsapp_bot import FORGERIES, RawClient, graph_client, serve
 
 TEXTS = Texts.load(ROOT / "data" / "texts")

@@ -74,7 +74,7 @@ function tiles({ sessions, performance, figures }) {
     tile("Réponses", number(figures.total_turns), `${number(figures.running_turns)} en cours, ${number(figures.parked_turns)} mises de côté depuis le démarrage`, figures.parked_turns ? "warn" : ""),
     times.turn.count ? tile("Temps de réponse", milliseconds(times.turn.p50_ms), `95 % sous ${milliseconds(times.turn.p95_ms)}`) : tile("Temps de réponse", "–", "aucune réponse depuis le démarrage"),
     tile("En attente", number(waiting), waiting ? `la plus ancienne depuis ${span(oldest)}` : "rien n'attend", oldest > 60 ? "bad" : oldest > 20 ? "warn" : ""),
-    tile("Cache", cache.enabled ? percent(cache.hit_rate) : "éteint", `${number(cache.hits)} trouvées, ${number(cache.misses)} cherchées, ${number(cache.entries)} gardées`),
+    tile("Cache", cache.enabled ? percent(cache.hit_rate) : "éteint", `${number(cache.hits)} trouvées, ${number(cache.misses)} manquées, ${number(cache.entries)} gardées`),
     tile("Modèle", modelState, model.enabled ? `${number(model.calls)} appels, ${number(model.failures)} échecs, ${number(model.prompt_tokens + model.completion_tokens)} jetons` : "réponses du catalogue", model.breaker_open ? "bad" : ""),
     tile("Mémoire", `${number(sessions.memory_usage_mb)} Mio`, `${number(figures.memory_percent)} % de la limite`, figures.memory_percent > 90 ? "bad" : figures.memory_percent > 80 ? "warn" : ""),
     tile("Base de données", bytes(figures.database_bytes), figures.database_writable ? `${bytes(figures.disk_free)} libres` : "écriture impossible", figures.database_writable ? "" : "bad"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from rag.catalogue import Offer
 
@@ -155,15 +156,19 @@ PERCENTS = (10, 20, 25, 30, 75, 150, 200)
 PHONES = ("90 12 34 56", "+227 96 00 00 01", "98765432", "0022790111213", "611", "444", "1 5 5 5")
 
 
+INVENTED: dict[str, tuple[int | str, ...]] = {
+    "price": PRICES,
+    "code": CODES,
+    "hours": HOURS,
+    "data_mb": VOLUMES,
+    "minutes": MINUTES,
+    "percent": PERCENTS,
+    "phone": PHONES,
+}
+FIELDS = tuple(INVENTED)
+
+
 def invented(claim: Claim, field: str, rng: random.Random) -> Claim:
     """The claim with one figure that stands nowhere."""
-    choices = {
-        "price": PRICES,
-        "code": CODES,
-        "hours": HOURS,
-        "data_mb": VOLUMES,
-        "minutes": MINUTES,
-        "percent": PERCENTS,
-        "phone": PHONES,
-    }
-    return replace(claim, **{field: rng.choice(choices[field])})
+    changed: dict[str, Any] = {field: rng.choice(INVENTED[field])}
+    return replace(claim, **changed)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from datetime import date
-from pathlib import Path
 
 import pytest
 
@@ -13,16 +13,15 @@ from config.settings import ROOT
 from rag.catalogue import Offer
 from rag.library import Library
 from rag.passages import Passage, offer_passage
-from tests.unit.agent.drafts_of_offers import invented, true_claim, written
+from tests.unit.agent.drafts_of_offers import FIELDS, invented, true_claim, written
 
 TODAY = date(2026, 11, 25)
 LANGUAGES = ("fr", "ha", "en")
-FIELDS = ("price", "code", "hours", "data_mb", "minutes", "percent", "phone")
 
 
 @pytest.fixture(scope="module")
 def library() -> Library:
-    return Library.load(Path(ROOT / "data"), today=lambda: TODAY)
+    return Library.load(ROOT / "data", today=lambda: TODAY)
 
 
 @pytest.fixture(scope="module")
@@ -44,8 +43,7 @@ def _faults(draft: str, passages: list[Passage], library: Library, question: str
 
 def _sample(library: Library, rng: random.Random) -> tuple[Offer, list[Passage]]:
     """An offer, found among four others."""
-    every = [o for o in library.retriever._catalogue.offers]  # the tests look behind the counter
-    chosen = rng.sample(every, 5)
+    chosen = rng.sample(library.retriever._catalogue.offers, 5)
     passages = [offer_passage(o, fresh=True) for o in chosen]
     return chosen[0], passages
 
@@ -83,16 +81,10 @@ def test_the_price_of_one_offer_with_the_content_of_another_is_refused(library: 
             p.offer and p.offer.price == other.price and p.offer.data_mb == offer.data_mb for p in passages
         ):
             continue
-        mixed = written(invented_price(offer, other, rng), LANGUAGES[i % 3], rng)
+        mixed = written(replace(true_claim(offer, rng), price=other.price), LANGUAGES[i % 3], rng)
         if not _faults(mixed, passages, library):
             leaked.append((offer.id, other.id, mixed))
     assert leaked == []
-
-
-def invented_price(offer: Offer, other: Offer, rng: random.Random) -> object:
-    from dataclasses import replace
-
-    return replace(true_claim(offer, rng), price=other.price)
 
 
 @pytest.mark.parametrize("language", ["fr", "ha", "dje", "en"])
@@ -200,8 +192,6 @@ def test_a_code_of_another_offer_is_refused(library: Library) -> None:
 
 
 def test_an_offer_that_ended_or_grew_old_grounds_nothing(library: Library) -> None:
-    from dataclasses import replace
-
     passage = _found(library, "NET-500-7J")
     assert passage.offer is not None
     ended = replace(passage, offer=replace(passage.offer, valid_to=date(2026, 11, 24)))

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import given
+import pytest
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, SystemMessage, ToolMessage
 
 from agent.trimming import CUT_MARK, bounded, count_tokens, estimate_tokens, trim
+from benchmarks.conversations import ANSWERS, PASSAGES, QUESTIONS
 
+UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a busy machine is no fault
 words = st.text(alphabet="aé 5", max_size=300)
 
 
@@ -64,6 +67,7 @@ def assert_valid(history: list[AnyMessage]) -> None:
     assert waiting == []
 
 
+@UNTIMED
 @given(conversations(), st.integers(1, 3000), st.integers(1, 60))
 def test_a_trimmed_history_is_always_valid(history: list[AnyMessage], tokens: int, most: int) -> None:
     kept = trim(history, tokens, most)
@@ -81,12 +85,14 @@ def test_a_trimmed_history_is_always_valid(history: list[AnyMessage], tokens: in
         assert len(kept) <= most
 
 
+@UNTIMED
 @given(conversations(), st.integers(1, 3000), st.integers(1, 60))
 def test_trimming_twice_changes_nothing(history: list[AnyMessage], tokens: int, most: int) -> None:
     kept = trim(history, tokens, most)
     assert trim(kept, tokens, most) == kept
 
 
+@UNTIMED
 @given(st.lists(exchanges(), min_size=1, max_size=12), st.integers(200, 2000), st.integers(4, 20))
 def test_a_state_that_grows_turn_by_turn_stays_valid_and_bounded(
     talk: list[list[AnyMessage]], tokens: int, most: int
@@ -136,6 +142,17 @@ def test_the_reducer_replaces_a_known_id_in_place() -> None:
     state = bounded(max_tokens=1000, max_messages=9)([HumanMessage("a", id="1"), AIMessage("b", id="2")], [])
     state = bounded(max_tokens=1000, max_messages=9)(state, [HumanMessage("c", id="1")])
     assert [message.content for message in state] == ["c", "b"]
+
+
+# Tokens of all questions, answers and passages of benchmarks/conversations.py, counted by the tokenizers
+# themselves (`python -m benchmarks.token_count` says how to get their vocabularies).
+REAL_TOKENS = {"o200k_base": (317, 747, 333), "cl100k_base": (369, 847, 366)}
+
+
+@pytest.mark.parametrize("vocabulary", REAL_TOKENS)
+def test_french_is_counted_within_15_percent(vocabulary: str) -> None:
+    for texts, real in zip((QUESTIONS, ANSWERS, PASSAGES), REAL_TOKENS[vocabulary], strict=True):
+        assert abs(sum(map(estimate_tokens, texts)) / real - 1) < 0.15
 
 
 def test_messages_of_the_state_are_never_changed_in_place() -> None:

@@ -69,3 +69,9 @@ def test_a_parked_turn_is_visible_not_lost() -> None:
     verdict = _judge(parked, "a sorry d")
     assert verdict.good
     assert verdict.parked == 1
+
+
+def test_equal_texts_of_parked_and_delivered_replies_are_told_apart() -> None:
+    rows = [Row(1, "a", "sent"), Row(None, "sorry", "dead"), Row(None, "sorry", "sent"), Row(3, "d", "sent")]
+    verdict = _judge(rows, "a sorry d")
+    assert (verdict.lost, verdict.disorder) == (0, 0)

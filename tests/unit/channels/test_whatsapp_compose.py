@@ -123,6 +123,14 @@ def test_files_carry_a_short_text_and_follow_a_long_one() -> None:
     assert compose_file(parts[-1], file, "77") == {"type": "image", "image": {"id": "77"}}
 
 
+def test_codes_too_many_for_a_caption_go_before_the_file() -> None:
+    file = Attachment("courbe.png", "image/png", b"x")
+    text = "*141*3# " * 120  # fits a caption as typed, not as shown
+    parts = split(Reply(text, attachment=file), WORDS).parts
+    assert [part.attachment for part in parts] == [None, file]
+    assert spoken(compose(parts[0], WORDS)).count("*141*3#") == 120
+
+
 @pytest.mark.parametrize(
     ("name", "media_type", "told"),
     [

@@ -1,4 +1,4 @@
-"""A process that works on a store and kills itself at a named step: `python -m tests.unit.memory.dying DB STEP`."""
+"""A process that works on a store and kills itself: `python -m tests.unit.memory.dying DB STEP`."""
 
 from __future__ import annotations
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from domain.errors import StoreCorrupt
 from memory.encryption import KEY_ID_BYTES, NONCE_BYTES, StateCipher
 
+UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a busy machine is no fault
 CIPHER = StateCipher("une clé")  # scrypt takes 40 ms by design, so tests share one
 TEXT = b"le solde de la cliente"
 
 
+@UNTIMED
 @given(data=st.binary(max_size=500), context=st.binary(max_size=50))
 def test_what_is_sealed_opens_in_its_context(data: bytes, context: bytes) -> None:
     sealed = CIPHER.seal(data, context)
@@ -24,6 +26,7 @@ def test_equal_texts_never_look_equal() -> None:
     assert len({CIPHER.seal(TEXT, b"") for _ in range(100)}) == 100
 
 
+@UNTIMED
 @given(place=st.integers(0, len(CIPHER.seal(TEXT, b"")) - 1), bit=st.integers(0, 7))
 def test_a_changed_bit_is_found(place: int, bit: int) -> None:
     sealed = bytearray(CIPHER.seal(TEXT, b"thread"))

@@ -10,7 +10,7 @@ from typing import Any
 import ormsgpack
 import pytest
 import zstandard
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from langchain_core.messages import (
     AIMessage,
@@ -27,6 +27,7 @@ from domain.errors import BadInput, StoreCorrupt
 from memory.encryption import StateCipher
 from memory.serializer import MAX_STATE_BYTES, StateSerializer
 
+UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a busy machine is no fault
 PLAIN = StateSerializer()
 SEALED = StateSerializer(cipher=StateCipher("clé"))
 CALL = {"name": "search_offers", "args": {"words": "1 Go", "n": [1, None]}, "id": "c1", "type": "tool_call"}
@@ -48,11 +49,13 @@ messages: st.SearchStrategy[AnyMessage] = st.one_of(
 
 
 @pytest.mark.parametrize("serializer", [PLAIN, SEALED], ids=["plain", "sealed"])
+@UNTIMED
 @given(history=st.lists(messages, max_size=8))
 def test_a_history_comes_back_as_it_was(serializer: StateSerializer, history: list[AnyMessage]) -> None:
     assert serializer.loads_for("t", serializer.dumps_for("t", history)) == history
 
 
+@UNTIMED
 @given(
     value=st.recursive(
         st.none()
@@ -172,6 +175,7 @@ def test_unknown_formats_are_refused(tag: str, blob: bytes) -> None:
         PLAIN.loads_typed((tag, blob))
 
 
+@UNTIMED
 @given(place=st.integers(0, 400), bit=st.integers(0, 7))
 def test_a_changed_bit_is_found_or_changes_nothing(place: int, bit: int) -> None:
     history = conversation(7, 3)
@@ -182,6 +186,7 @@ def test_a_changed_bit_is_found_or_changes_nothing(place: int, bit: int) -> None
         assert PLAIN.loads_typed((tag, bytes(changed))) == PLAIN.loads_typed((tag, blob))
 
 
+@UNTIMED
 @given(
     noise=st.binary(max_size=200), tag=st.sampled_from(["msgpack~r", "msgpack~z0", "bytes~r", "msgpack~ra"])
 )

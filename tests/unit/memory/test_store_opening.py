@@ -47,13 +47,15 @@ async def test_a_readable_file_is_made_private(tmp_path: Path) -> None:
 async def test_the_settings_that_keep_the_promise_are_on(tmp_path: Path) -> None:
     async with open_store(tmp_path / "memory.db") as store:
         names = ("journal_mode", "synchronous", "busy_timeout", "secure_delete", "foreign_keys")
-        found = [
-            await store._database.read(lambda connection, name=name: connection.execute(f"PRAGMA {name}").fetchone()[0])
-            for name in names
-        ]
+        found = await store._database.read(
+            lambda connection: [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in names]
+        )
         assert found == ["wal", 2, 5000, 1, 1]
         health = await store.health()
-        assert (health.schema_version, health.engine) == (len(migrations()), f"SQLite {sqlite3.sqlite_version}")
+        assert (health.schema_version, health.engine) == (
+            len(migrations()),
+            f"SQLite {sqlite3.sqlite_version}",
+        )
 
 
 async def test_a_second_opener_is_refused_and_told_why(tmp_path: Path) -> None:
@@ -142,9 +144,11 @@ async def test_a_migration_that_fails_changes_nothing(tmp_path: Path, newer: Pat
     (newer / "0099_last.sql").write_text("CREATE TABLE more (a TEXT) STRICT;\nCREATE TABLE broken (;\n")
     before = query(path, "SELECT name, sql FROM sqlite_master")
     for attempt in range(2):  # the second copy gets a name of its own
-        with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-            with pytest.raises(sqlite3.OperationalError):
-                migrate(connection, path, newer)
+        with (
+            closing(sqlite3.connect(path, isolation_level=None)) as connection,
+            pytest.raises(sqlite3.OperationalError),
+        ):
+            migrate(connection, path, newer)
         assert query(path, "PRAGMA user_version") == [(len(migrations()),)]
         assert query(path, "SELECT name, sql FROM sqlite_master") == before
         assert len(list(tmp_path.glob("memory.db.bak-v*"))) == attempt + 1
