@@ -48,7 +48,9 @@ class Canned:
             return quoted
         found = retriever.find(text, history)
         tokens = [retriever.lexicon.repair(token) for token in tokenise(text)]
-        intent = decide(reading, found, flags=flags, tokens=tokens)
+        asked = [line.text for line in history if line.role == "user"]
+        before = retriever.lexicon.read(asked[-1]).senses if asked else frozenset()
+        intent = decide(reading, found, flags=flags, tokens=tokens, before=before)
         if intent is None and strict and not found.plausible and not history:
             intent = Intent.OFF_TOPIC
         return None if intent is None else self._answer(intent, text, language)

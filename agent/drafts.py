@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from agent.figures import symbols
+from agent.figure_codes import symbols
 from domain.messages import Language
 
 MAX_CHARS = 600

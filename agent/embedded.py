@@ -14,7 +14,9 @@ from rag.retriever import Retrieval
 MOST_CHARS = 600
 _MOST_OFFERS = 4
 _SAME_PRICE_OFFERS = 6  # all offers of one exact price may be told together
-_SECOND_TOPIC = 0.72  # a second topic this close to the first is told too
+_SECOND_TOPIC = 0.75  # a second topic this close to the first is told too
+_SECOND_OF_WEAK = 0.55  # ... and one less close when the first is not sure
+_SURE = 2.4
 _DAYS = {
     "ha": {"lundi": "Litinin (lundi)", "mercredi": "Laraba (mercredi)", "vendredi": "Juma'a (vendredi)"},
     "dje": {"lundi": "Atinni (lundi)", "mercredi": "Alarba (mercredi)", "vendredi": "Alzuma (vendredi)"},
@@ -64,8 +66,9 @@ class Embedded:
     def _topics(self, retrieval: Retrieval, language: Language) -> str:
         first, *rest = retrieval.passages
         parts = [self._topic(first, language)]
+        close = first.score * (_SECOND_TOPIC if first.score >= _SURE else _SECOND_OF_WEAK)
         for other in rest[:2]:
-            if other.kind == "topic" and other.score >= first.score * _SECOND_TOPIC:
+            if other.kind == "topic" and other.score >= close:
                 extra = self._topic(other, language)
                 if len(parts[0]) + len(extra) + 2 <= MOST_CHARS:
                     parts.append(extra)

@@ -6,7 +6,14 @@ business of `rag.lexicon`.
 
 from __future__ import annotations
 
+import re
+
 from rag.numbers import NumberReader, NumberWord
+
+
+def _set(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
 
 # kind -> factor -> words. Prices in FCFA, volumes in MB, validities in hours.
 _UNITS: dict[str, dict[float, str]] = {
@@ -23,8 +30,9 @@ _UNITS: dict[str, dict[float, str]] = {
     },
     "validity": {
         1: "h hr hrs heure heures hour hours awa awowi guuru",
-        24: "j jr jrs jour jours day days kwana kwanaki rana ranaku yini jirbi zaari",
+        24: "j jr jrs jour jours journee journees day days kwana kwanaki rana ranaku yini jirbi zaari",
         168: "semaine semaines week weeks sati mako makonni makwanni habu habo",
+        360: "quinzaine quinzaines",
         720: "mois month months wata watanni handu",
         8760: "an ans annee annees year years shekara shekaru",
     },
@@ -44,136 +52,24 @@ _FIRST_ALWAYS = (
     "awa awowi guuru kwana kwanaki rana ranaku yini jirbi zaari sati mako makonni makwanni habu habo wata "
     "watanni handu minti mintuna mintoci miniti dala dela jikka jaka"
 )
-FIRST_ALWAYS = frozenset(_FIRST_ALWAYS.split())
-FIRST_SOMETIMES = frozenset(["f", "fcfa", "cfa", "sms", "€", "$", "£", "mo", "mb", "go", "gb", "kwanan"])
+FIRST_ALWAYS = _set(_FIRST_ALWAYS)
+FIRST_SOMETIMES = _set("f fcfa cfa sms € $ £ mo mb go gb kwanan")
 
-STARS = frozenset(
-    [
-        "etoile",
-        "etoiles",
-        "asterisque",
-        "asterisques",
-        "asterix",
-        "star",
-        "stars",
-        "asterisk",
-        "tauraro",
-        "taurari",
-    ]
+STARS = _set("etoile etoiles asterisque asterisques asterix star stars asterisk tauraro taurari")
+HASHES = _set("diese dieses dieze hash hashtag pound croisillon croisillons square sharp")
+DIALS = _set(
+    "composez composer compose compo tapez taper tape appelez appeler appelle appel faites "
+    "choisissez choisir choix option options numero dial call press choose select kira danna "
+    "latsa rubuta zabi lamba naamu code codes lambar"
 )
-HASHES = frozenset(["diese", "dieses", "dieze", "hash", "hashtag", "pound", "hatchtag"])
-DIALS = frozenset(
-    [
-        "composez",
-        "composer",
-        "compose",
-        "compo",
-        "tapez",
-        "taper",
-        "tape",
-        "appelez",
-        "appeler",
-        "appelle",
-        "appel",
-        "faites",
-        "choisissez",
-        "choisir",
-        "choix",
-        "option",
-        "options",
-        "numero",
-        "dial",
-        "call",
-        "press",
-        "choose",
-        "select",
-        "kira",
-        "danna",
-        "latsa",
-        "rubuta",
-        "zabi",
-        "lamba",
-        "naamu",
-        "code",
-        "codes",
-        "lambar",
-    ]
+PRICE_WORDS = _set("prix coute coutent tarif price cost costs farashi farashin kudi kudin")
+# "vos 700 F" is the subscriber's money anywhere; "avec 700 F" only where a sentence begins with it.
+OWN_MONEY = _set("vos votre ton tes budget your kudinka kudinku")
+BUDGET_WORDS = OWN_MONEY | _set(
+    "avec vous moins de max maximum pour as with you have under below da kudin kana kake kina ni nda gonda"
 )
-PRICE_WORDS = frozenset(
-    ["prix", "coute", "coutent", "tarif", "price", "cost", "costs", "farashi", "farashin", "kudi", "kudin"]
-)
-BUDGET_WORDS = frozenset(
-    [
-        "avec",
-        "budget",
-        "vos",
-        "votre",
-        "vous",
-        "ton",
-        "tes",
-        "moins",
-        "max",
-        "maximum",
-        "as",
-        "avez",
-        "with",
-        "your",
-        "you",
-        "have",
-        "under",
-        "below",
-        "da",
-        "kudin",
-        "kudinka",
-        "kana",
-        "kake",
-        "kina",
-        "ni",
-        "nda",
-        "gonda",
-    ]
-)
-NEGATIONS = frozenset(
-    [
-        "pas",
-        "aucun",
-        "aucune",
-        "jamais",
-        "not",
-        "no",
-        "none",
-        "cannot",
-        "never",
-        "ba",
-        "babu",
-        "bai",
-        "si",
-        "sii",
-        "sinda",
-        "inexistant",
-        "introuvable",
-    ]
-)
-WISHES = frozenset(
-    [
-        "cherchez",
-        "cherches",
-        "demandez",
-        "demandes",
-        "voulez",
-        "veux",
-        "souhaitez",
-        "want",
-        "need",
-        "asked",
-        "looking",
-        "kuke",
-        "kake",
-        "nema",
-        "bukata",
-        "ga",
-        "baa",
-    ]
+NEGATIONS = _set(
+    "pas aucun aucune jamais not no none cannot never ba babu bai si sii sinda inexistant introuvable"
 )
 MONTHS = {
     word: number
@@ -200,7 +96,7 @@ MONTHS = {
 _NUMBER_WORDS: dict[str, dict[str, str]] = {
     "fr": {
         "unit": (
-            "un:1? une:1? deux:2 trois:3 quatre:4 cinq:5 "
+            "zero:0? un:1? une:1? deux:2 trois:3 quatre:4 cinq:5 "
             "six:6 sept:7 huit:8 neuf:9? dix:10 onze:11 douze:12 "
             "treize:13 quatorze:14 quinze:15 seize:16 "
             "vingt:20 vingts:20 trente:30 quarante:40 cinquante:50 "
@@ -252,3 +148,23 @@ def _words() -> dict[str, NumberWord]:
 
 NUMBER_WORDS = _words()
 READER = NumberReader(NUMBER_WORDS, frozenset(UNITS))
+ONE_DIGIT = {word: str(int(entry.value)) for word, entry in NUMBER_WORDS.items() if entry.value < 10}
+
+_BUNDLE = r"(?:forfaits?|pass|offres?|bundles?|plans?|tsari)"
+_PERIODS = {
+    "journaliers?|quotidiens?|daily": 24,
+    "hebdomadaires?|weekly": 168,
+    "mensuel(?:le)?s?|monthly": 720,
+}
+PERIOD = re.compile(
+    "|".join(
+        rf"\b{_BUNDLE} (?:\w+ )?(?P<a{hours}>{words})\b|\b(?P<b{hours}>{words}) (?:\w+ )?{_BUNDLE}\b"
+        for words, hours in _PERIODS.items()
+    )
+)
+UNLIMITED = ("illimit", "unlimit", "ilimit")
+
+
+def period_hours(match: re.Match[str]) -> float:
+    """The validity that a match of PERIOD names."""
+    return float((match.lastgroup or "a0")[1:])

@@ -3,7 +3,7 @@ number of minutes, time and phone number, in any spelling.
 
 A figure must stand in a record, and the figures of one sentence must go together in one: the price of one
 offer with the volume of another is as wrong as an invented price. A subscriber's own figures may be said
-back to them where the sentence denies or repeats a wish; a code only when it is true.
+back to them where the sentence denies or asks, their budget as their own; a code only when it is true.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from agent.figures import Figure, Reading, Segment, Value, phone_digits, read
 from rag.catalogue import Offer
 from rag.passages import Passage
 
-_PAIRED = frozenset({"price", "volume", "validity", "bonus", "minutes", "sms", "percent"})
+_PAIRED = frozenset({"price", "volume", "validity", "bonus", "minutes", "sms", "percent", "unlimited"})
 _SMALL = 12  # a bare number up to this counts things ("3 forfaits"), it claims nothing
 _KNOWN_NETWORK = 4  # 2G, 3G, 4G
 

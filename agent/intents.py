@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from enum import StrEnum
 
 from rag.lexicon import Reading
-from rag.normalise import tokenise
 from rag.retriever import Retrieval
 from rag.slots import Slots
 
@@ -30,101 +29,47 @@ class Intent(StrEnum):
     HOAX = "hoax"
 
 
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 # Senses that make a message ours, whatever else it talks about.
-OURS = frozenset(
-    (
-        *("internet", "forfait", "solde", "recharger", "airtelmoney", "sim", "illimite", "credit", "bonus"),
-        *(
-            "facture",
-            "frais",
-            "plafond",
-            "envoyer",
-            "retirer",
-            "recevoir",
-            "serviceclient",
-            "couverture",
-            "4g",
-        ),
-        *(
-            "appel",
-            "sms",
-            "email",
-            "horaire",
-            "site",
-            "entreprise",
-            "moyenpaiement",
-            "sanscompte",
-            "go",
-            "mo",
-        ),
-        *("canal", "banque", "coderetrait", "commerce", "reseau"),
-    )
+OURS = _words(
+    "internet forfait solde recharger airtelmoney sim illimite credit bonus facture frais plafond"
+    " serviceclient 4g sms moyenpaiement sanscompte go mo canal banque coderetrait"
 )
 _SMALLTALK = ("aurevoir", "merci", "salut", "accord")
 # What may stand beside a greeting without making it a question.
-_POLITE = frozenset(
-    (
-        *(
-            "proche",
-            "suite",
-            "airtel",
-            "comment",
-            "quoi",
-            "aujourdhui",
-            "jour",
-            "nuit",
-            "rien",
-            "services",
-            "ou",
-        ),
-        *(
-            "servir",
-            "verifier",
-            "taimako",
-            "combien",
-            "usage",
-            "validite",
-            "heure",
-            "semaine",
-            "lieu",
-            "ville",
-        ),
-        *(
-            "aumoins",
-            "activer",
-            "telephone",
-            "numero",
-            "plusgrand",
-            "gratuit",
-            "payer",
-            "quand",
-            "serviceclient",
-        ),
-    )
+_POLITE = _words(
+    "proche suite airtel comment quoi aujourdhui jour nuit rien services ou servir verifier taimako"
+    " combien usage validite heure semaine lieu ville aumoins activer telephone numero plusgrand"
+    " gratuit payer quand serviceclient"
 )
-_TOWARDS = frozenset(
-    tokenise(
-        "vers ver a o au aux sur chez numero numeros num client clients abonne abonnes puce puces reseau ligne"
-        " sim to wa zuwa ga se layin lambar lamba number numbers user users subscriber compte cpte account entre"
-    )
+_TOWARDS = _words(
+    "vers ver a o au aux sur chez numero numeros num client clients abonne abonnes puce puces reseau"
+    " ligne sim to wa zuwa ga se layin lambar lamba number numbers user users subscriber compte cpte"
+    " account entre"
 )
-_FROM = frozenset({"de", "depuis", "du", "d", "daga", "from", "gaa"})
-_ARTICLES = frozenset(
-    tokenise("un une le la les des mon son sa l mes ses ce cet a an the du de wani wata fo lambar numero")
+_FROM = _words("de depuis du d daga from gaa")
+_ARTICLES = _words(
+    "un une le la les des mon son sa l mes ses ce cet a an the du de wani wata fo lambar numero"
 )
 _LOSABLE = frozenset({"sim", "telephone", "appareil", "compte", "argent", "airtelmoney", "numero", "credit"})
 _SURE_TOPIC = 1.9  # an off-topic word beside a surely found topic is only colour
 
 
 def decide(
-    reading: Reading, found: Retrieval, *, flags: Sequence[str], tokens: Sequence[str]
+    reading: Reading, found: Retrieval, *, flags: Sequence[str], tokens: Sequence[str], before: frozenset[str]
 ) -> Intent | None:
-    """The intent of a message, or None when it is a question for the knowledge."""
+    """The intent of a message, or None when it is a question for the knowledge.
+
+    `before` holds the senses of the question before, for a follow-up such as "to a Moov number?".
+    """
     if set(flags) & {"pin", "otp", "voucher"}:
         return Intent.PIN
     if "injection" in reading.intents:
         return Intent.INJECTION
-    if _is_about_competitor(reading, tokens):
+    if _is_about_competitor(reading, tokens, before):
         return Intent.COMPETITOR
     if "secret" in reading.intents:
         return Intent.PIN
@@ -193,7 +138,7 @@ def _smalltalk(reading: Reading) -> Intent | None:
     )
 
 
-def _is_about_competitor(reading: Reading, tokens: Sequence[str]) -> bool:
+def _is_about_competitor(reading: Reading, tokens: Sequence[str], before: frozenset[str]) -> bool:
     """Whether another operator's offers are asked; sending to or receiving from its customers is ours."""
     intents = reading.intents
     if "comparer" in intents and ("concurrent" in intents or "airtel" in reading.senses):
@@ -208,13 +153,12 @@ def _is_about_competitor(reading: Reading, tokens: Sequence[str]) -> bool:
         return False
     if "partenaire" in intents and not reading.senses & {"forfait", "internet", "appel"}:
         return False
-    return not _serves_customer_of(reading, tokens)
+    return not _serves_customer_of(reading.senses | before, tokens)
 
 
-def _serves_customer_of(reading: Reading, tokens: Sequence[str]) -> bool:
+def _serves_customer_of(senses: frozenset[str], tokens: Sequence[str]) -> bool:
     """Whether money or a call goes to, or money comes from, a customer of the other operator."""
     names = {"moov", "zamani", "orange", "mtn", "niger", "sahelcom", "concurrent", "telecom", "telecoms"}
-    senses = reading.senses
     for i, token in enumerate(tokens):
         if token not in names:
             continue

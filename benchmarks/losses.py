@@ -14,16 +14,16 @@ SEND_FAULTS = ("flood", "server_error", "reset")
 _FIRST = 7000
 
 
-async def kill(bot: str, *, messages: int = 60, after: float = 0.7) -> Row:
+async def kill(bot: str, *, messages: int = 60) -> Row:
     """kill -9 in the middle of the work, start again: whose message was never answered."""
     async with open_rig(delay=0.25) as rig:
         child = await rig.start(bot)
         await rig.push(*_questions(messages))
-        await asyncio.sleep(after)
+        await rig.quiet(messages // 3)
         await child.kill()
         before = len(await rig.sent())
         async with rig.bot(bot):
-            await rig.quiet(messages, silence=8.0)
+            await rig.quiet(messages)
             return {"answered_before": before, **await _counted(rig, messages)}
 
 
@@ -34,7 +34,7 @@ async def failing_sends(bot: str, *, messages: int = 100, chance: float = 0.1) -
         async with open_rig() as rig, rig.bot(bot):
             await rig.fail_sends(kind, chance)
             await rig.push(*_questions(messages))
-            await rig.quiet(messages, silence=8.0)
+            await rig.quiet(messages)
             total.update(await _counted(rig, messages))
     return dict(total)
 
@@ -44,7 +44,7 @@ async def bad_answers(bot: str, *, messages: int = 200, chance: float = 0.1) -> 
     async with open_rig() as rig, rig.bot(bot):
         await rig.fail_answers(chance)
         await rig.push(*_questions(messages))
-        await rig.quiet(messages, silence=6.0)
+        await rig.quiet(messages)
         return await _counted(rig, messages)
 
 
@@ -56,8 +56,8 @@ async def burst(bot: str, *, messages: int = 5) -> Row:
             :messages
         ]:
             await rig.push((_FIRST, part))
-            await asyncio.sleep(0.3)
-        await rig.quiet(messages, silence=4.0)
+            await asyncio.sleep(0.2)
+        await rig.quiet(messages)
         return {"calls": (await rig.model_stats())["calls"], "replies": len(await rig.sent())}
 
 

@@ -133,15 +133,15 @@ class Rig:
         """Let that share of the model's answers be empty or broken from now on."""
         await self._post(self.model.removesuffix("/v1") + "/control/faults", {"chance": chance})
 
-    async def quiet(self, count: int, *, silence: float = 4.0, most: float = 40.0) -> None:
-        """Until so many replies are there, or nothing has been sent for `silence` seconds."""
+    async def quiet(self, count: int, *, silence: float = 6.0, most: float = 60.0) -> None:
+        """Until so many replies are there, or after the first one nothing was sent for `silence` seconds."""
         over = time.monotonic() + most
-        seen, since = -1, time.monotonic()
-        while time.monotonic() < over:
+        seen, since = 0, time.monotonic()
+        while seen < count and time.monotonic() < over:
             now = int((await self.stats())["sent"])
             if now != seen:
                 seen, since = now, time.monotonic()
-            if seen >= count or time.monotonic() - since > silence:
+            if seen and time.monotonic() - since > silence:
                 return
             await asyncio.sleep(0.05)
 
@@ -170,3 +170,17 @@ async def open_rig(*, delay: float = 0.0, **settings: str) -> AsyncIterator[Rig]
         )
         urls = await telegram.line(), await model.line()
         yield Rig(folder, http, *urls, servers={"telegram": telegram, "model": model}, settings=settings)
+
+
+async def grow(*arguments: str, model: bool = True, seconds: float = 300.0) -> Any:
+    """Run `benchmarks.growth` over a new database; what it found."""
+    async with open_rig() as rig:
+        settings = {**SETTINGS, "OPENAI_BASE_URL": rig.model if model else ""}
+        command = ("-m", "benchmarks.growth", *arguments, "--db", str(rig.database))
+        child = await spawn("growth", *command, folder=rig.folder, output=True, **settings)
+        try:
+            return json.loads(await child.output(seconds))
+        except RuntimeError as error:
+            raise RuntimeError(f"{error}: {rig.log('growth')[-2000:]}") from error
+        finally:
+            await child.stop()

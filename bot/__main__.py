@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -29,6 +30,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BotError as error:
         print(f"airtel-bot : {error}", file=sys.stderr)  # noqa: T201  # the operator's terminal
         return EXIT_BAD_INPUT
+    except BrokenPipeError:  # the reader of our output had enough, as `head` has
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except KeyboardInterrupt:
         return 130
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import logging
 import os
@@ -113,6 +114,8 @@ def _replace(path: Path, text: str) -> bytes | None:
         read_topic(draft)
         draft.replace(path)
     except OSError as error:
+        with contextlib.suppress(OSError):
+            draft.unlink()
         reason = error.strerror or "erreur d'écriture"
         raise BadInput(f"Le dossier des connaissances ne peut pas être modifié ({reason}).") from error
     except BadKnowledge as error:

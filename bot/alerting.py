@@ -72,7 +72,11 @@ class Alerting:
         for alert in alerts:
             text = self._words(alert)
             self._metrics.alerts.labels(rule=alert.rule, event=alert.event).inc()
-            logger.warning("alert: %s", alert.rule, extra={"action": "alert", "event": alert.event})
+            # Who asks for a person, and why, is for the admins' eyes: logs name nobody.
+            value = "" if alert.rule is RuleName.HANDOFF else alert.value[:_VALUE_LIMIT]
+            logger.warning(
+                "alert: %s", alert.rule, extra={"action": "alert", "event": alert.event, "value": value}
+            )
             self.recent = [*self.recent[-49:], (self._clock(), text)]
             if not self._queue.full():
                 self._queue.put_nowait(text)

@@ -21,6 +21,10 @@ logger = logging.getLogger(__name__)
 
 CLAIM_WAIT = 0.5  # how long a claim may wait for work, thus how fast a stop is noticed
 GIVE_BACK_SECONDS = 2.0
+STARTED_TOGETHER = 8
+ALWAYS_RUNNING = 2
+BEHIND_SECONDS = 0.005
+BEHIND_ROUNDS = 5
 STUCK_SECONDS = 5.0
 # Turns count their own attempts and park; beyond this many the counting itself must be broken.
 LAST_ATTEMPT = 6
@@ -106,13 +110,30 @@ class Dispatcher:
             self._changed.clear()
             await self._changed.wait()
             return None
+        count = min(free, await self._startable())
         try:
-            turns = await self._store.inbox.claim(free, wait=CLAIM_WAIT)
+            turns = await self._store.inbox.claim(count, wait=CLAIM_WAIT)
         except Exception as error:  # noqa: BLE001  # logged there; the loop must survive
             return await self._claim_failed(error)
         self._failures = 0
         self._start(turns)
         return None
+
+    async def _startable(self) -> int:
+        """How many turns to start now: few while the loop is behind, since acknowledgements run on it too.
+
+        Turns that wait for a model cost no time here; turns that only compute gain nothing by being many.
+        """
+        loop = asyncio.get_running_loop()
+        for _ in range(BEHIND_ROUNDS):
+            if len(self._tasks) < ALWAYS_RUNNING or self._stopping:
+                return 1
+            began = loop.time()
+            await asyncio.sleep(0)  # one round of the loop
+            if loop.time() - began < BEHIND_SECONDS:
+                return STARTED_TOGETHER
+            await asyncio.sleep(BEHIND_SECONDS)
+        return 1
 
     async def _claim_failed(self, error: Exception) -> None:
         self._failures += 1

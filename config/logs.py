@@ -20,8 +20,10 @@ _QUIET = ("httpx", "httpx2", "httpcore", "httpcore2", "openai", "telegram", "aio
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _BOT_TOKEN = re.compile(r"\d{6,}:[\w-]{30,}")
 _BEARER = re.compile(r"(?i)(bearer\s+)[\w.~+/-]{8,}=*")
-# +227 90 12 34 56, 00227..., 90123456, 90-12-34-56: any subscriber number of Niger.
-_PHONE = re.compile(r"(?<![\w.])(?:(?:\+|00)?227[ .-]?)?\d{2}(?:[ .-]?\d{2}){3}(?![\w.])")
+# +227 90 12 34 56, 00227..., 90123456, 90-12-34-56: any subscriber number of Niger, but no date.
+_PHONE = re.compile(
+    r"(?<![\w.])(?!\d{4}-\d{2}-\d{2}(?!\d))(?:(?:\+|00)?227[ .-]?)?\d{2}(?:[ .-]?\d{2}){3}(?![\w.])"
+)
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 
 

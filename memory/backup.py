@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 from domain.errors import BadInput, StoreTooNew, StoreUnavailable
@@ -41,7 +41,8 @@ def copy_database(source: Path, target: Path) -> None:
     except (sqlite3.Error, OSError) as error:
         raise StoreUnavailable(f"la copie vers {target} a échoué : {error}") from error
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink()
 
 
 def backup_file(source: Path, target: Path) -> None:

@@ -30,32 +30,12 @@ from domain.errors import BadInput, BotError, StoreCorrupt
 from memory.checkpoints import Checkpoints, PendingWrite, StoredCheckpoint
 from memory.records import CheckpointWrite
 from memory.serializer import StateSerializer
+from memory.staging import Staged
 from memory.state_cache import StateCache, own
 
 logger = logging.getLogger(__name__)
 
 _ROOT = ""  # namespace of a graph that is not inside another
-
-
-class Staged:
-    """What a turn's graph wrote. `write` joins the turn's commit; `keep()` follows the commit."""
-
-    def __init__(self, cache: StateCache, thread_id: str) -> None:
-        self._cache = cache
-        self._thread_id = thread_id
-        self.write: CheckpointWrite | None = None
-        self.state: CheckpointTuple | None = None
-        self.kept = False
-
-    def take(self, write: CheckpointWrite, state: CheckpointTuple) -> None:
-        """Replace what was staged before."""
-        self.write, self.state = write, state
-
-    def keep(self) -> None:
-        """The commit stands: what was staged is the thread's latest state."""
-        self.kept = True
-        if self.write is not None and self.state is not None:
-            self._cache.put(self._thread_id, self.state, len(self.write.blob))
 
 
 class Checkpointer(BaseCheckpointSaver[str]):

@@ -25,8 +25,7 @@ def locked(database: Path) -> Iterator[None]:
 
     The lock is the kernel's: it goes with the process, however that dies.
     """
-    path = lock_path(database)
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    handle = os.open(_lock_path(database), os.O_RDWR | os.O_CREAT, 0o600)
     try:
         _take(handle, database)
         os.ftruncate(handle, 0)
@@ -39,14 +38,19 @@ def locked(database: Path) -> Iterator[None]:
 def is_locked(database: Path) -> bool:
     """Whether a process works on the database now."""
     try:
-        with locked(database):
-            return False
-    except StoreUnavailable:
+        handle = os.open(_lock_path(database), os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
         return True
+    finally:
+        os.close(handle)
+    return False
 
 
-def lock_path(database: Path) -> Path:
-    """The lock file of a database."""
+def _lock_path(database: Path) -> Path:
     return database.with_name(f"{database.name}.lock")
 
 

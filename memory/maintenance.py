@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -13,6 +14,8 @@ from memory.records import StoreHealth
 from memory.scrubbing import Scrubber
 from memory.store_inbox import SqliteInbox
 from memory.store_outbox import SqliteOutbox
+
+logger = logging.getLogger(__name__)
 
 DAY = 86_400.0
 SEEN_DAYS = 8  # longer than any platform redelivers
@@ -60,7 +63,10 @@ class Maintenance:
         others = await self._drop(_OLD_SEEN, now - SEEN_DAYS * DAY)
         others += await self._drop(_OLD_FACTS, now - FACTS_DAYS * DAY)
         others += await self._drop(_OLD_NOTES, now)
-        await self._scrubber.run(urgent=False)
+        try:
+            await self._scrubber.run(urgent=False)
+        except StoreUnavailable as error:  # the flag stays, and with it the next purge tries again
+            logger.warning("scrub put off: %s", error, extra={"action": "store.scrub"})
         return said + others
 
     async def health(self) -> StoreHealth:

@@ -52,8 +52,10 @@ async def open_store(
     `on_trouble` is told, in one French sentence, what an operator must know. Raises StoreTooNew for a file of
     a newer version and StoreUnavailable when the file cannot be opened or another process works on it.
     """
-    _make_private(path)
+    _make_folder(path)
     with locked(path):
+        # Only behind the lock: to close a file is to give up every lock this process has on it, SQLite's too.
+        _make_private(path)
         opener = _Opener(path, clock)
         connection = Connection(opener.open, ITER_CHUNK)
         await connection.open()
@@ -174,10 +176,16 @@ def _make_empty(path: Path) -> None:
         migrate(connection, path)
 
 
-def _make_private(path: Path) -> None:
-    """Folder and file exist, and nobody but us reads the file; its log gets the same mode from SQLite."""
+def _make_folder(path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise StoreUnavailable(f"le dossier de la base {path} ne peut pas être créé : {error}") from error
+
+
+def _make_private(path: Path) -> None:
+    """Nobody but us reads the file; its log gets the same mode from SQLite."""
+    try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         path.chmod(0o600)
     except OSError as error:

@@ -72,6 +72,14 @@ def load_message(chat: str, received_at: float, body: bytes) -> InboundMessage:
         raise StoreCorrupt(f"an inbox row cannot be read: {type(error).__name__}") from error
 
 
+def readable_key(chat: str) -> ChatKey | None:
+    """The chat a row names; None when damage made it unreadable."""
+    try:
+        return ChatKey.parse(chat)
+    except ValueError:
+        return None
+
+
 def dump_reply(reply: Reply) -> tuple[bytes, bytes | None]:
     """The body and the attachment of an outbox row."""
     body = orjson.dumps({"text": reply.text, "choices": _pairs(reply.choices), "purpose": reply.purpose})

@@ -1,7 +1,7 @@
 """After an erasure no byte of it may stay in the database file, its log or its full-text index.
 
 SQLite overwrites what is deleted (secure_delete), but that is not all: the full-text index keeps words until
-its segments are merged, a page that was rebuilt keeps copies of rows that moved (seen in one erasure of ten),
+its segments are merged, a page that was rebuilt keeps copies of rows that moved (one erasure in ten left any)
 and the log keeps old pages until it is cut. So: merge, rewrite the file (VACUUM), cut the log.
 """
 
@@ -99,7 +99,7 @@ class Scrubber:
         size = self._path.stat().st_size
         rewritten_at = (await self._database.read(counters)).get("rewritten_at", 0.0)
         now = self._clock()
-        if not (urgent and size <= SMALL_FILE) and now - rewritten_at < REWRITE_PAUSE:
+        if size > SMALL_FILE if urgent else now - rewritten_at < REWRITE_PAUSE:
             return False
         await self._database.exclusively(lambda connection: connection.execute("VACUUM").fetchall())
         await self._database.write(lambda connection: set_to(connection, "rewritten_at", now), vital=True)

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import orjson
 
-from domain.messages import ChatKey
 from memory.database import Database
 from memory.records import DeadLetter, OpenQuestion
+from memory.rows import readable_key
 from memory.store_inbox import SqliteInbox
 from memory.store_outbox import SqliteOutbox
 
@@ -63,7 +63,8 @@ class SqliteEditors:
                 " WHERE state = 'dead' AND state <> 'sent' ORDER BY id DESC LIMIT ?",
                 (limit,),
             ).fetchall()
-            return [_letter("inbox", row) for row in turns] + [_letter("outbox", row) for row in parts]
+            letters = [_letter("inbox", row) for row in turns] + [_letter("outbox", row) for row in parts]
+            return [letter for letter in letters if letter is not None]
 
         letters = await self._database.read(query)
         return sorted(letters, key=lambda letter: letter.at, reverse=True)[:limit]
@@ -75,10 +76,13 @@ class SqliteEditors:
         return source == "outbox" and await self._outbox.replay(letter_id)
 
 
-def _letter(source: str, row: tuple[int, str, float, str, bytes]) -> DeadLetter:
+def _letter(source: str, row: tuple[int, str, float, str, bytes]) -> DeadLetter | None:
     number, chat, at, error, body = row
+    key = readable_key(chat)
+    if key is None:
+        return None
     try:
         text = str(orjson.loads(body)["text"])
     except (ValueError, TypeError, KeyError):
         text = ""
-    return DeadLetter(source, number, ChatKey.parse(chat), at, error, text[:EXCERPT])
+    return DeadLetter(source, number, key, at, error, text[:EXCERPT])

@@ -18,7 +18,7 @@ from memory.lanes import Item, Lanes, wait_for_change
 from memory.outbox_rows import insert_parts
 from memory.quarantine import quarantine
 from memory.records import Acceptance, StoredMessage, Turn
-from memory.rows import dump_message, load_message, seen_hash
+from memory.rows import dump_message, load_message, readable_key, seen_hash
 from memory.store_outbox import SqliteOutbox
 
 logger = logging.getLogger(__name__)
@@ -65,7 +65,8 @@ class SqliteInbox:
     def mirror(self, rows: Sequence[tuple[int, str, float, float, int]]) -> None:
         """Take over what waits on disk: (seq, chat, received_at, ready_at, merges), by seq."""
         for seq, chat, received_at, ready_at, merges in rows:
-            self.lanes.add(chat, self._item(seq, received_at, ready_at, merges=bool(merges)))
+            if readable_key(chat) is not None:
+                self.lanes.add(chat, self._item(seq, received_at, ready_at, merges=bool(merges)))
 
     async def accept(self, messages: Sequence[InboundMessage], *, backlog_limit: int) -> Sequence[Acceptance]:
         """See `memory.base.Inbox.accept`."""

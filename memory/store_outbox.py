@@ -24,7 +24,7 @@ from memory.outbox_rows import (
     settle_one,
 )
 from memory.records import OutboxPart, SendState, Settlement
-from memory.rows import dump_reply
+from memory.rows import dump_reply, readable_key
 
 AFTER_TROUBLE = 0.5
 MAX_AHEAD = 86_400.0  # no wait asked for by a platform is longer
@@ -54,7 +54,8 @@ class SqliteOutbox:
         """Take over what waits on disk: (id, chat, created_at, due_at), by id."""
         latest = self._clock() + MAX_AHEAD
         for part_id, chat, created_at, due_at in rows:
-            self.lanes(ChatKey.parse(chat)).add(chat, Item(part_id, min(due_at, latest), created_at))
+            if (key := readable_key(chat)) is not None:
+                self.lanes(key).add(chat, Item(part_id, min(due_at, latest), created_at))
 
     def lanes(self, key: ChatKey) -> Lanes:
         """The queue of the chat's account."""

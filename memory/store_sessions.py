@@ -14,9 +14,9 @@ from memory.counters import add_to, counters
 from memory.database import Database
 from memory.quarantine import quarantine
 from memory.records import SessionCounts, SessionRecord
-from memory.rows import dump_choices, load_choices
+from memory.rows import dump_choices, load_choices, readable_key
 
-ENDED_AT_ONCE = 100  # sessions ended in one transaction: some milliseconds, so that no turn waits for long
+ENDED_AT_ONCE = 25  # sessions ended in one transaction: some milliseconds, so that no turn waits for long
 _COLUMNS = "chat, created_at, last_activity, messages, documents, tool_calls, language, choices, rest"
 _UPDATE = (
     "UPDATE sessions SET last_activity = ?, messages = ?, documents = ?, tool_calls = ?, language = ?,"
@@ -63,7 +63,7 @@ class SqliteSessions:
                 (before, limit),
             ).fetchall()
         )
-        return [ChatKey.parse(chat) for (chat,) in rows]
+        return [key for (chat,) in rows if (key := readable_key(chat))]
 
     async def end(self, keys: Sequence[ChatKey], *, before: float) -> int:
         """See `memory.base.Sessions.end`."""

@@ -1,12 +1,14 @@
 """What people's words mean: many spellings of four languages read as one set of plain French senses.
 
 The words stand in `data/lexicon/*.csv` (columns `langue`, `formes`, `sens`, `confiance`): forms apart by `|`,
-a form of one or more words. `common.csv` holds words that mean nothing here: no typo repair bends them.
+a form of one or more words. `common.csv` holds the words between the others, `ordinary.csv` those of everyday
+talk that stand a typo away from one of ours: no repair bends either.
 """
 
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -21,8 +23,10 @@ from rag.numbers import NumberReader, NumberWord
 
 NUMBERS = "numbers.csv"
 COMMON = "common.csv"
+ORDINARY = "ordinary.csv"
 INTENTS = "intents.csv"
 HOAXES = "hoaxes.csv"
+_LARGE = 150_000  # francs that no offer costs: the question is about a limit
 _LONGEST_QUESTION = 120  # words of a question that are read; more is never one question
 
 # A form told twice means what the surer row says, then what the language asked most often says.
@@ -31,6 +35,18 @@ _ORDER = ("fr", "fr-sms", "en", "ha", "dje")
 
 # Senses whose words no typo is repaired into: a word left unknown is declined as well.
 _OUTSIDE = frozenset({"horssujet", "appareil"})
+
+_ACCOUNT = frozenset({"airtelmoney", "compte", "airtel"})
+_BETWEEN = r"(?: (?:de|d|un|an|any|a|aucun|une|encore|yet|own))*$"
+_I_HAVE_NONE = re.compile(
+    r"\b(?:ai pas|ai pa|jai pas|jai pa|g pas|g pa|je pa|ai aucun|ba ni da|bani da|i dont have|i do not have"
+    r"|i have no|i dont own|ay si nda|ay sinda|ay mana)" + _BETWEEN
+)
+_HAS_NONE = re.compile(
+    r"\b(?:a pas|na pa|na pas|a pa|a aucun|ont pas|possede pas|utilise pas|sans|san"
+    r"|(?:ba|bai|ban)(?: (?:shi|ta|su|ya))? da|bashi da|bata da|basu da|maras|mara|babu|si nda|sinda"
+    r"|without|no|doesnt have|does not have|dont have|not have|hasnt|hasnt got|doesnt use)" + _BETWEEN
+)
 
 # Senses that count something; number words of one syllable are numbers only beside one of these.
 UNITS = frozenset({"go", "mo", "minute", "heure", "jour", "semaine", "mois", "franc", "dala", "jikka"})
@@ -64,7 +80,7 @@ class Reading:
     @property
     def numbers(self) -> tuple[float, ...]:
         """Every figure, in order."""
-        return tuple(w.number for w in self.words if w.number is not None)
+        return tuple(_figures(self.words))
 
 
 Rows = Iterator[tuple[int, Mapping[str, str]]]
@@ -102,6 +118,7 @@ class _Tables:
         self.intents: dict[tuple[str, ...], frozenset[str]] = {}
         self.numbers: dict[str, NumberWord] = {}
         self.common: set[str] = set()
+        self.ordinary: set[str] = set()
         self.hoaxes: dict[str, str] = {}
         self._told: list[tuple[int, int, tuple[str, ...], tuple[str, ...], str]] = []
 
@@ -111,6 +128,8 @@ class _Tables:
             self.numbers = read_numbers(path)
         elif path.name == COMMON:
             self.common |= {w for _, row in read_rows(path, ("mots",)) for w in tokenise(row["mots"])}
+        elif path.name == ORDINARY:
+            self.ordinary |= {w for _, row in read_rows(path, ("mots",)) for w in row["mots"].split()}
         elif path.name == INTENTS:
             for _, row in read_rows(path, ("intention", "formes")):
                 for form in forms(row["formes"]):
@@ -142,28 +161,21 @@ class _Tables:
 class Lexicon:
     """Reads questions. Immutable once built."""
 
-    def __init__(
-        self,
-        phrases: Mapping[tuple[str, ...], tuple[tuple[str, ...], str]],
-        intents: Mapping[tuple[str, ...], frozenset[str]],
-        numbers: Mapping[str, NumberWord],
-        common: Iterable[str],
-        hoaxes: Mapping[str, str],
-    ) -> None:
-        self.hoaxes = dict(hoaxes)
-        self._phrases = dict(phrases)
-        self._intents = dict(intents)
-        self._common = frozenset(common)
+    def __init__(self, tables: _Tables) -> None:
+        self.hoaxes = dict(tables.hoaxes)
+        self._phrases = tables.meanings()
+        self._intents = dict(tables.intents)
         self._by_first = _by_first(self._phrases)
         self._intents_by_first = _by_first(self._intents)
+        numbers, common = tables.numbers, frozenset(tables.common)
         unit_words = {f[0] for f, (senses, _) in self._phrases.items() if len(f) == 1 and senses[0] in UNITS}
         self._numbers = NumberReader(numbers, frozenset(unit_words))
         told = {word for form in (*self._phrases, *self._intents) for word in form}
-        self._known = frozenset(told | self._common | set(numbers))
+        self._known = frozenset(told | common | tables.ordinary | set(numbers))
         inside = {w for form, (senses, _) in self._phrases.items() for w in form if senses[0] not in _OUTSIDE}
         inside |= {w for form in self._intents for w in form} | set(numbers)
-        self._targets = _targets(inside | {w for w in self._common if len(w) > 5})
-        self._sounds = _sounds(inside, self._common)
+        self._targets = _targets(inside | {w for w in common if len(w) > 5})
+        self._sounds = _sounds(inside, common)
         self.repair = lru_cache(maxsize=8192)(self._repair)
 
     @classmethod
@@ -172,7 +184,7 @@ class Lexicon:
         tables = _Tables()
         for path in sorted(folder.glob("*.csv")):
             tables.add(path)
-        return cls(tables.meanings(), tables.intents, tables.numbers, tables.common, tables.hoaxes)
+        return cls(tables)
 
     def __len__(self) -> int:
         return len(self._phrases)
@@ -183,15 +195,11 @@ class Lexicon:
         tokens = self._numbers.replace(raw)
         words = tuple(self._words(tokens))
         senses = frozenset(sense for word in words for sense in word.senses)
+        senses |= _without_account(words)
+        if any(number >= _LARGE for number in _figures(words)):
+            senses |= {"grossesomme"}
         found = self._found_intents(raw) | (self._found_intents(tokens) if tokens != raw else frozenset())
         return Reading(words, senses, find_codes(text), found)
-
-    def senses_of(self, text: str) -> tuple[str, ...]:
-        """Senses, then unknown words as they stand: the tokens of an index."""
-        out: list[str] = []
-        for word in self._words(self._numbers.replace(tokenise(text))):
-            out.extend(word.senses or ((word.text,) if not word.known else ()))
-        return tuple(out)
 
     def _words(self, tokens: Sequence[str]) -> Iterator[Word]:
         i = 0
@@ -221,18 +229,41 @@ class Lexicon:
         """The known word a misspelt one stands for, or the word itself."""
         if len(token) < 4 or token in self._known or not token.isalpha():
             return token
-        if (heard := self._sounds.get(sound(token))) is not None:
+        near = self._near(token, 1)
+        if near and len(token) == 4:  # short words are like many others: only a lost letter is made good
+            near = [(w, d) for w, d in near if len(w) == 5 and w[0] == token[0] and w[-1] == token[-1]]
+        if not near and (heard := self._sounds.get(sound(token))) is not None:
             return heard
-        if len(token) < 5:
-            return token
-        limit = 1 if len(token) < 8 else 2
-        near = [
-            w for n in range(len(token) - limit, len(token) + limit + 1) for w in self._targets.get(n, ())
-        ]
-        hits = extract(token, near, scorer=OSA.distance, score_cutoff=limit, limit=6)
-        if not hits:
-            return token
-        return min(hits, key=lambda h: (h[1], h[0][0] != token[0], h[0][-1] != token[-1], h[0]))[0]
+        if not near and len(token) >= 8:
+            near = self._near(token, 2)
+        return min(near, key=lambda hit: _unlike(hit[0], hit[1], token))[0] if near else token
+
+    def _near(self, token: str, most: int) -> list[tuple[str, float]]:
+        words = [w for n in range(len(token) - most, len(token) + most + 1) for w in self._targets.get(n, ())]
+        hits = extract(token, words, scorer=OSA.distance, score_cutoff=most, limit=8)
+        return [(word, distance) for word, distance, _ in hits]
+
+
+def _without_account(words: Sequence[Word]) -> frozenset[str]:
+    """Who has no account: somebody else (then money goes by code), or the subscriber (who then opens one)."""
+    for i, word in enumerate(words):
+        if not _ACCOUNT & set(word.senses):
+            continue
+        before = " ".join(w.text for w in words[max(0, i - 6) : i])
+        if _I_HAVE_NONE.search(before):
+            return frozenset({"creer", "sansmoncompte"})
+        if _HAS_NONE.search(before):
+            return frozenset({"sanscompte"})
+    return frozenset()
+
+
+def _unlike(word: str, distance: float, token: str) -> tuple[float, bool, bool, bool, str]:
+    """Smaller is likelier: letters are swapped or mistaken more often than the first or last one is lost."""
+    return distance, word[0] != token[0], len(word) != len(token), word[-1] != token[-1], word
+
+
+def _figures(words: Sequence[Word]) -> Iterator[float]:
+    return (word.number for word in words if word.number is not None)
 
 
 def _longest(tokens: Sequence[str], i: int, by_first: Mapping[str, tuple[tuple[str, ...], ...]]) -> int:

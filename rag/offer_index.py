@@ -147,7 +147,7 @@ class OfferIndex:
         if slots.unlimited:
             wishes.append(_Wish(((1.5, self._unlimited(slots)), (0.5, self._has["illimite"]))))
         if slots.night:
-            wishes.append(_Wish(((1.2, self._has["nuit"]),)))
+            wishes.append(_Wish(((1.7, self._has["nuit"]),)))
         if slots.all_networks and slots.minutes is None:
             wishes.append(_Wish(((0.8, self._has["tousreseaux"]),)))
         if slots.on_network and not slots.unlimited:

@@ -83,7 +83,7 @@ def _place(draft: _Draft, words: Sequence[Word], i: int, number: float) -> None:
     before = _unit(words, i - 1) if i - 1 not in draft.bound_words else ""
     after = _unit(words, i + 1)
     first = bool(before) and words[i - 1].language not in _NUMBER_FIRST
-    if after and before in _MEGABYTES and words[i + 1].language not in _NUMBER_FIRST:
+    if after in _HOURS and before in _MEGABYTES:
         first = True  # "giga 5 na mako": the week begins a new thought
     bound = _bound(words, i)
     for unit, at in ((before, i - 1), (after, i + 1)) if first else ((after, i + 1), ("", i)):

@@ -1,24 +1,30 @@
-"""Finds topics: keywords of senses asked together, and BM25 over titles, example questions and texts."""
+"""Finds topics: senses asked together, likeness to example questions, and the words of titles and texts."""
 
 from __future__ import annotations
 
-import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from functools import lru_cache
 
 import snowballstemmer  # type: ignore[import-untyped]  # ships no types
 
 from rag.knowledge import Topic
+from rag.lexical import Examples, Texts
 from rag.lexicon import Lexicon, Reading
 
-_K1 = 1.2
-_B = 0.6
+_SENTENCES = (1.0, 0.35, 0.15)  # a topic's second and third keyword count less
 _LEXICAL_GAIN = 0.3  # how much a perfect lexical match strengthens keywords
 _LEXICAL_MOST = 0.6  # what it is worth where no keyword matched
-_SENTENCES = (1.0, 0.35, 0.15)  # a topic's second and third keyword count less
 _LEXICAL_ALONE = 1.9  # for topics without keywords, such as imported files
+_ALIKE = 0.5  # likeness to an example from which it counts
+_EXAMPLE = 2.2  # what full likeness adds
+# Senses that stand in questions about anything.
+_LIGHT = (
+    "comment combien quoi ou quand prix proche code suite activer verifier acheter jour mois semaine"
+    " lieu salut merci telephone airtel horssujet appareil ville etranger pays commerce servir nuit"
+    " franc services rien"
+)
 INHERITED = 0.5  # weight of a sense that only the history names
 
 
@@ -32,17 +38,13 @@ class TopicIndex:
         for i, topic in enumerate(topics):
             for keyword in topic.keywords:
                 self._keywords.setdefault(keyword.senses[0], []).append((i, keyword.senses, keyword.weight))
-        documents = [self._document(topic, lexicon) for topic in topics]
-        self._lengths = [sum(d.values()) for d in documents]
-        self._mean = (sum(self._lengths) / len(documents)) if documents else 1.0
-        self._postings: dict[str, list[tuple[int, float]]] = {}
-        for i, document in enumerate(documents):
-            for term, count in document.items():
-                self._postings.setdefault(term, []).append((i, count))
-        self._idf = {
-            term: math.log(1 + (len(documents) - len(hits) + 0.5) / (len(hits) + 0.5))
-            for term, hits in self._postings.items()
-        }
+        self._texts = Texts([self._document(topic, lexicon) for topic in topics])
+        told = [
+            (i, self._terms(lexicon.read(question)))
+            for i, topic in enumerate(topics)
+            for question in (topic.title, *topic.questions)
+        ]
+        self._examples = Examples(told, frozenset(map(self._stem, _LIGHT.split())))
 
     def __len__(self) -> int:
         return len(self._topics)
@@ -52,15 +54,15 @@ class TopicIndex:
     ) -> list[tuple[Topic, float]]:
         """Topics with a score above zero, best first."""
         scores = self._by_keywords(reading.senses, inherited)
-        lexical = self._lexical(self._terms(reading))
-        best = max(lexical.values(), default=0.0)
-        ceiling = max(self._ceiling(reading), 1e-9)
-        for i, value in lexical.items():
-            share = (value / best) * min(1.0, best / ceiling)
+        terms = self._terms(reading)
+        for i, share in self._texts.shares(terms).items():
             if i in scores:
                 scores[i] *= 1 + _LEXICAL_GAIN * share
             else:
                 scores[i] = share * (_LEXICAL_MOST if self._topics[i].keywords else _LEXICAL_ALONE)
+        for i, likeness in self._examples.likeness(terms).items():
+            if likeness > _ALIKE:
+                scores[i] = scores.get(i, 0.0) + _EXAMPLE * (likeness - _ALIKE)
         for i, topic in enumerate(self._topics):
             if topic.id in boosts:
                 scores[i] = scores.get(i, 0.0) + boosts[topic.id]
@@ -81,27 +83,18 @@ class TopicIndex:
     def _document(self, topic: Topic, lexicon: Lexicon) -> Counter[str]:
         counts: Counter[str] = Counter()
         for text, weight in ((topic.title, 3), *((q, 2) for q in topic.questions), (topic.text, 1)):
-            for token in lexicon.senses_of(text):
-                counts[self._stem(token)] += weight
+            for term in self._tokens(lexicon.read(text)):
+                counts[term] += weight
         return counts
 
     def _terms(self, reading: Reading) -> frozenset[str]:
-        words = (w.senses or ((w.text,) if not w.known else ()) for w in reading.words)
-        return frozenset(self._stem(token) for tokens in words for token in tokens)
+        return frozenset(self._tokens(reading))
 
-    def _lexical(self, terms: frozenset[str]) -> dict[int, float]:
-        scores: dict[int, float] = {}
-        for term in terms:
-            for i, count in self._postings.get(term, ()):
-                norm = _K1 * (1 - _B + _B * self._lengths[i] / self._mean)
-                gain = self._idf[term] * count * (_K1 + 1) / (count + norm)
-                scores[i] = scores.get(i, 0.0) + gain
-        return scores
-
-    def _ceiling(self, reading: Reading) -> float:
-        """The score of a topic that held every word asked, unknown ones as rare ones."""
-        rare = math.log(1 + len(self._topics))
-        return sum(self._idf.get(term, rare) * (_K1 + 1) * 0.7 for term in self._terms(reading))
+    def _tokens(self, reading: Reading) -> Iterator[str]:
+        """Senses, and the stems of words nobody told us about."""
+        for word in reading.words:
+            for token in word.senses or ((word.text,) if not word.known else ()):
+                yield self._stem(token)
 
 
 def _falling(weights: Sequence[float]) -> float:

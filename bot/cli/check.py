@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import aiohttp
 
 from config.settings import Settings
-from domain.errors import BadSettings
+from domain.errors import BadKnowledge, BadSettings
+from rag.library import Library
 
 _TIMEOUT = aiohttp.ClientTimeout(total=10)
 
@@ -30,9 +31,9 @@ async def execute(settings: Settings, options: argparse.Namespace) -> int:
         async with aiohttp.ClientSession(timeout=_TIMEOUT) as http:
             findings += await online(settings, http)
     for finding in findings:
-        print(f"{finding.state:<10} {finding.name:<12} {finding.detail}")
+        print(f"{finding.state:<10} {finding.name:<13} {finding.detail}")
         if finding.remedy:
-            print(f"{'':<10} {'':<12} -> {finding.remedy}")
+            print(f"{'':<10} {'':<13} -> {finding.remedy}")
     return 1 if any(finding.state == "échec" for finding in findings) else 0
 
 
@@ -62,7 +63,7 @@ def offline(settings: Settings) -> list[Finding]:
             off="MEMORY_ENCRYPTION_KEY absent : les sessions sont en clair dans la base",
         ),
         Finding("base", "activé", str(settings.memory_db_path)),
-        Finding("connaissances", "activé", str(settings.knowledge_path)),
+        _knowledge(settings),
     ]
 
 
@@ -125,6 +126,15 @@ def _model(settings: Settings) -> Finding:
         return Finding("modèle", "désactivé", "ni OPENAI_API_KEY ni OPENAI_BASE_URL : réponses du catalogue")
     where = settings.openai_base_url or "api.openai.com"
     return Finding("modèle", "activé", f"{settings.openai_model} sur {where}")
+
+
+def _knowledge(settings: Settings) -> Finding:
+    try:
+        library = Library.load(settings.knowledge_path, max_age_days=settings.offer_max_age_days)
+    except BadKnowledge as error:
+        return Finding("connaissances", "échec", str(error), "corrigez ce fichier, puis /recharger")
+    counts = ", ".join(f"{count} {part}" for part, count in library.sizes.items())
+    return Finding("connaissances", "activé", f"{settings.knowledge_path} ({counts})")
 
 
 def _switch(name: str, is_on: bool, detail: str, *, off: str = "") -> Finding:

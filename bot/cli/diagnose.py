@@ -10,7 +10,7 @@ import argparse
 import asyncio
 import platform
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -69,7 +69,7 @@ def as_text(report: Mapping[str, Any]) -> str:
     for title, part in report.items():
         lines += ["", f"== {title}"]
         if isinstance(part, Mapping):
-            lines += [f"{name:<26} {_flat(value)}" for name, value in part.items()]
+            lines += [f"{name:<34} {value}" for name, value in _flat(part)]
         elif isinstance(part, list):
             lines += part or ["(vide)"]
         else:
@@ -77,10 +77,13 @@ def as_text(report: Mapping[str, Any]) -> str:
     return "\n".join(lines[1:])
 
 
-def _flat(value: object) -> str:
-    if isinstance(value, Mapping):
-        return ", ".join(f"{name} {inner}" for name, inner in value.items() if not isinstance(inner, dict))
-    return str(value)
+def _flat(part: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, object]]:
+    """Name and value of each figure, names of inner parts joined by a dot."""
+    for name, value in part.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
 
 
 def _versions() -> dict[str, str]:

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import orjson
@@ -110,7 +111,7 @@ async def crash_run(folder: Path, plan: Plan, *, wanted: list[tuple[str, ...]]) 
 
 @asynccontextmanager
 async def house(
-    folder: Path, *, warm: bool, seed: int = 1, **settings: object
+    folder: Path, *, warm: bool, seed: int = 1, **settings: Any
 ) -> AsyncIterator[tuple[SlowTelegram, aiohttp.ClientSession, Cold | Forked]]:
     """A Telegram, an HTTP client and a way to start bots."""
     async with contextlib.AsyncExitStack() as stack:

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -64,7 +65,7 @@ async def post(http: aiohttp.ClientSession, url: str, body: bytes, latencies: La
 
 @dataclass
 class AckOutcome:
-    """`drained` is how long the inbox took to empty after the last update, `unprocessed` what it still held."""
+    """`drained` is how long the inbox took to empty after the last update, `unprocessed` what was left."""
 
     latencies: Latencies = field(default_factory=Latencies)
     offered: int = 0
@@ -74,7 +75,7 @@ class AckOutcome:
 
 
 async def ack_run(
-    folder: Path, *, rate: float, seconds: float, chats: int, texts: Sequence[str], **settings: object
+    folder: Path, *, rate: float, seconds: float, chats: int, texts: Sequence[str], **settings: Any
 ) -> AckOutcome:
     """Offer `rate` updates a second, whatever the answers take."""
     outcome, dice = AckOutcome(), random.Random(1)
@@ -117,7 +118,7 @@ class FloodOutcome:
 async def flood_run(folder: Path, *, rate: float, seconds: float, others: int) -> FloodOutcome:
     """`others` chats ask one question after the other; then one more chat writes `rate` times a second."""
     outcome = FloodOutcome()
-    settings = {"chat_rate_per_minute": 20, "chat_backlog": 50, "burst_window": 0.1}
+    settings: dict[str, Any] = {"chat_rate_per_minute": 20, "chat_backlog": 50, "burst_window": 0.1}
     async with house(folder, warm=False, **settings) as (telegram, http, bots):
         running = await bots.start()
         url = await running.ready()

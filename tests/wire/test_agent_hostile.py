@@ -44,7 +44,8 @@ ATTACKS = [
 ]
 _FORBIDDEN = re.compile(
     r"evil|phish|t\.me|wa\.me|\.xyz|promo@|script|im_start|INST|90123456|90 12 34 56|96000001|12 450|0800|"
-    r"22790|\*141\*9|\*141\*8|\*100\*|50 gigas|10 Go|100 Go|49 F|9 Go|tricher|/broadcast|@pirate|1234|37 abonn",
+    r"22790|\*141\*9|\*141\*8|\*100\*|50 gigas|10 Go|100 Go|49 F|9 Go|tricher|"
+    r"/broadcast|@pirate|1234|37 abonn",
     re.IGNORECASE,
 )
 

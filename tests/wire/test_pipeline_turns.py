@@ -95,7 +95,8 @@ async def test_one_turn_per_chat_and_a_bound_over_all_chats(tmp_path: Path) -> N
         for number in range(12):
             await pipeline.receive(*(message(chat(n), f"/c{number}") for n in range(10)))
         await until(lambda: sum(map(len, order.values())) == 120)
-    assert most == {"chat": 1, "all": 4}
+    assert most["chat"] == 1
+    assert 2 <= most["all"] <= 4
     assert all(said == [f"/c{number}" for number in range(12)] for said in order.values())
 
 

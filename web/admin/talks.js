@@ -5,7 +5,7 @@ import { CHANNELS, LANGUAGES, ORIGINS, ago, empty, h, moment, named, number, tit
 
 export async function talks(place, live, ref) {
   const list = h("div", { class: "list" });
-  const reader = h("section", { class: "reader", "aria-label": "Conversation", tabindex: "-1" });
+  const reader = h("section", { class: "reader", "aria-label": "Conversation", tabindex: "0" });
   const field = h("input", { type: "search", id: "words", placeholder: "Chercher un mot", minlength: "2", maxlength: "200", autocomplete: "off" });
   const form = h("form", { class: "find", role: "search", submit: find }, h("label", { class: "sr", for: "words" }, "Chercher dans les conversations"), field, h("button", { type: "submit" }, "Chercher"));
   const panes = h("div", { class: "panes" }, h("div", {}, form, list), reader);

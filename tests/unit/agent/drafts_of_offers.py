@@ -78,7 +78,8 @@ def written(claim: Claim, language: str, rng: random.Random) -> str:
         "ha": ("Ga tsarin: ", "Akwai wannan:\n- ", "**Tsari**: ", "I. "),
     }[language]
     dial = {"fr": "Composez", "en": "Dial", "ha": "Danna"}[language]
-    return f"{rng.choice(opening)}{body}.\n{dial}{rng.choice((' ', ' :', ''))}\n{_code(claim.code, language, rng)}"
+    code = _code(claim.code, language, rng)
+    return f"{rng.choice(opening)}{body}.\n{dial}{rng.choice((' ', ' :', ''))}\n{code}"
 
 
 def _content(claim: Claim, language: str, rng: random.Random) -> list[str]:

@@ -7,7 +7,10 @@ from dataclasses import replace
 from datetime import date
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from agent.figures import read
 from agent.grounding import check, inspect
 from config.settings import ROOT
 from rag.catalogue import Offer
@@ -137,6 +140,29 @@ def test_every_knowledge_text_stands_on_itself(library: Library, language: str) 
         "Ouvert 24h/24",
         "Depuis le 3 mars 2024",
         "Réduction de 15 pourcent",
+        "Composez étoile, un quatre un, étoile, neuf, dièse",
+        "Composez étoile 141 étoile 9 croisillon",
+        "Composez étoile 141\nétoile 9 dièse",
+        "Composez &#42;141&#42;9&#35;",
+        "Composez *l41*9#",
+        "Appelez le neuf zéro un deux trois quatre cinq six",
+        "Appelez le 9-0-1-2-3-4-5-6",
+        "Il coûte 5OO F",
+        "un demi giga",
+        "Forfait hebdomadaire : 1,2 Go à 500 F",
+        "Monthly bundle: 400 MB for 500 F",
+        "400 Mo à 500 F pendant une quinzaine",
+        "400 Mo et appels illimités à 500 F",
+        "Valable jusqu'au 31 décembre",
+        "9" * 5000,
+        f".{'9' * 400} mille",
+        "1 000 000 000 000 000 F",
+        "Il coûte 1.5 million de francs",
+        "Tapez 555",
+        "Composez le 141 puis le 7",
+        "Il coûte jikka hudu",
+        "zangu taaci F",
+        "Prix: ５００ euros",
     ],
 )
 def test_what_stands_nowhere_is_refused(draft: str, offers: list[Passage], library: Library) -> None:
@@ -159,6 +185,15 @@ def test_what_stands_nowhere_is_refused(draft: str, offers: list[Passage], libra
         "Le réseau 4G couvre la ville.",
         "SMS illimités et appels illimités vers Airtel, 500 Mo, 48h : 1000 F",
         "Je n'ai pas trouvé.",
+        "Forfait hebdomadaire à 500 F : 400 Mo",
+        "Weekly bundle: 400 MB for 500 F",
+        "Nous avons des forfaits illimités, internet et de nuit.",
+        "Pas d'appels illimités à 500 F pour 7 jours.",
+        "Étoile, cent quarante et un, étoile, trois, dièse",
+        "ETOILE 141 ETOILE 3 CROISILLON",
+        "Le forfait de cinq cents francs vous donne quatre cents mégas pour sept jours",
+        "Volume : 400 Mo\nValidité : 7 jours\nPrix : 500 F\n\nVolume : 1 Go\nDurée : 7 jours\nPrix : 1000 F",
+        "500 F\n400 Mo\n7 jours\n\n1000 F\n1 Go\n7 jours",
         "",
     ],
 )
@@ -172,8 +207,13 @@ def test_what_the_records_say_is_let_through(draft: str, offers: list[Passage], 
         ("j'ai 700 F", "Avec vos 700 F, prenez 400 Mo à 500 F.", True),
         ("j'ai 700 F", "Avec 700 F : 400 Mo à 500 F, 7 jours.", True),
         ("j'ai 700 F", "400 Mo à 700 F, 7 jours.", False),
+        ("j'ai 700 F", "Prenez 400 Mo avec vos 700 F.", True),
+        ("ina da 700 F", "Za ka samu 400 Mo da 700 F", False),
+        ("ina da 700 F", "Da 700 F, za ka iya sayen 400 Mo na 500 F", True),
         ("10 Go à 700 F ?", "Il n'y a pas de forfait de 10 Go à 700 F.", True),
         ("10 Go à 700 F ?", "Oui, 10 Go à 700 F.", False),
+        ("10 Go à 700 F ?", "Vous voulez 10 Go à 700 F : composez *141*3#", False),
+        ("10 Go da 700 F ?", "Ga 10 Go na 700 F, danna *141*3#", False),
         ("*150# c'est vrai ?", "Non, *150# n'existe pas.", False),
         ("*121# c'est vrai ?", "Oui, *121# est vrai.", True),
         ("mon numéro est le 90123456", "Appelez le 90123456", False),
@@ -183,6 +223,14 @@ def test_what_the_subscriber_said(
     question: str, draft: str, grounded: bool, offers: list[Passage], library: Library
 ) -> None:
     assert (_faults(draft, offers, library, question) == ()) is grounded
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text(st.sampled_from("0159 *#.,-'éFGoxh\n٣９😀²½①étoileuncent/:%"), max_size=120))
+def test_any_text_can_be_read(text: str) -> None:
+    reading = read(text)
+    digits = sum(c.isdecimal() for c in text)
+    assert digits == 0 or reading.segments or reading.codes or reading.strays
 
 
 def test_a_code_of_another_offer_is_refused(library: Library) -> None:

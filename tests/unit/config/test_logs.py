@@ -26,7 +26,7 @@ def test_phone_numbers_are_taken_out(number: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["*141*3#", "2000000", "10 000 F", "7 jours", "turn=123456", "v1.2.3", "12345"]
+    "text", ["*141*3#", "2000000", "10 000 F", "7 jours", "turn=123456", "v1.2.3", "12345", "2026-11-25"]
 )
 def test_codes_and_prices_stay(text: str) -> None:
     assert Redactor()(text) == text

@@ -141,7 +141,7 @@ async def test_a_turn_that_could_not_be_claimed_is_claimed_later(store: SqliteSt
 
 
 async def test_a_power_cut_at_any_byte_behind_the_acknowledged_ones_loses_none(tmp_path: Path) -> None:
-    """What was synced when a call returned is in the log up to its size then; the rest may be lost or torn."""
+    """What was synced when a call returned is in the log up to its size then; the rest may be torn."""
     path, log = tmp_path / "memory.db", tmp_path / "memory.db-wal"
     acknowledged: list[tuple[int, int]] = []  # (bytes of log, messages)
     async with open_store(path) as store:

@@ -11,7 +11,7 @@ from shutil import copyfile
 import pytest
 
 from domain.errors import BadSettings, StoreTooNew, StoreUnavailable
-from memory.locking import locked
+from memory.locking import is_locked, locked
 from memory.migrating import migrate
 from memory.opening import open_store
 from memory.versions import MIGRATIONS, migrations
@@ -73,7 +73,9 @@ def test_the_lock_goes_with_its_holder(tmp_path: Path) -> None:
     with locked(tmp_path / "memory.db"), pytest.raises(StoreUnavailable), locked(tmp_path / "memory.db"):
         pytest.fail("locked twice")
     with locked(tmp_path / "memory.db"):
-        pass
+        assert is_locked(tmp_path / "memory.db")
+    assert not is_locked(tmp_path / "memory.db")
+    assert not is_locked(tmp_path / "never.db")
 
 
 async def test_starts_are_counted(tmp_path: Path) -> None:

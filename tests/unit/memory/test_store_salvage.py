@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -209,3 +210,29 @@ async def test_an_unreadable_row_is_quarantined_and_harms_nobody_else(tmp_path: 
     with closing(sqlite3.connect(path)) as connection:
         kept = connection.execute("SELECT source FROM quarantine ORDER BY source").fetchall()
         assert kept == [("inbox",), ("outbox",), ("sessions",)]
+
+
+async def test_what_no_parser_could_read_is_kept_up_to_a_bound(tmp_path: Path) -> None:
+    path = tmp_path / "memory.db"
+    async with open_store(path) as store:
+        await asyncio.gather(
+            *(store.set_aside("telegram", f"{number:04}".encode() * 5000, "bad") for number in range(1010))
+        )
+    with closing(sqlite3.connect(path)) as connection:
+        rows = connection.execute("SELECT source, error, length(body) FROM quarantine").fetchall()
+        newest = connection.execute("SELECT body FROM quarantine ORDER BY id DESC LIMIT 1").fetchone()[0]
+    assert rows == [("telegram", "bad", 16 * 1024)] * 1000
+    assert newest.startswith(b"1009")
+
+
+async def test_a_row_of_a_chat_without_a_name_stops_nobody(tmp_path: Path) -> None:
+    path = tmp_path / "memory.db"
+    await filled(path)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        for table in ("inbox", "outbox", "sessions"):
+            connection.execute(f"UPDATE {table} SET chat = 'damaged' WHERE chat = 'web:local:007'")
+    async with open_store(path) as store:
+        assert len(await store.inbox.claim(1000, wait=0)) == CHATS - 1
+        assert len(await store.outbox.claim(1000, wait=0)) == CHATS - 1
+        assert len(await store.sessions.idle(1e12, 1000)) == CHATS - 1
+        assert len(await store.sessions.recent(1000)) == CHATS - 1

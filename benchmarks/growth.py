@@ -1,0 +1,235 @@
+"""How cost grows: with the turns of a chat, with the sessions in memory, with the sessions on disk.
+
+Runs in a process of its own, without Telegram, from the question to the commit of its answer, and prints JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import json
+import os
+import sqlite3
+import statistics
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, closing
+from pathlib import Path
+from typing import Any, Protocol
+
+import aiohttp
+import psutil
+import uvloop
+
+from benchmarks.questions import question
+from config.settings import ROOT, Settings, harden_libraries
+
+MARKS = (1, 10, 50, 200, 500)
+WINDOW = 10  # turns around a mark that are averaged
+_KIB = 1024
+Row = dict[str, float]
+
+
+class Talker(Protocol):
+    """A bot without its channel."""
+
+    async def ask(self, chat: str, text: str) -> None:
+        """One turn, everything committed."""
+        ...
+
+
+class Ours:
+    """Our pipeline with the terminal as its channel."""
+
+    def __init__(self, core: Any) -> None:
+        from bot.answering import build_runner
+        from bot.app import build_intake
+        from bot.cli.ask import TerminalChannel
+
+        core.add_channel(TerminalChannel())
+        self.core = core
+        self._intake = build_intake(core, burst_window=0.0)
+        self._runner = build_runner(core)
+        self._number = time.time_ns()
+
+    @classmethod
+    @asynccontextmanager
+    async def opened(cls, database: Path) -> AsyncIterator[Ours]:
+        from bot.app import _tune_collector
+        from bot.assembly import open_core
+
+        async with AsyncExitStack() as stack:
+            core = await open_core(stack, Settings.load(None), database=database)
+            _tune_collector()
+            yield cls(core)
+
+    async def ask(self, chat: str, text: str) -> None:
+        from domain.messages import ChatKey, InboundMessage, MessageKind, Sender
+        from memory.records import SendState, Settlement
+
+        self._number += 1
+        store, now = self.core.store, self.core.clock()
+        key = ChatKey("ask", "terminal", chat)
+        message = InboundMessage(
+            key, str(self._number), MessageKind.TEXT, text, Sender(chat), sent_at=now, received_at=now
+        )
+        await self._intake.accept((message,))
+        for turn in await store.inbox.claim(1, wait=5.0):
+            await self._runner.run(turn)
+        for part in await store.outbox.claim(1, wait=5.0):
+            await store.outbox.settle(part, Settlement(SendState.SENT, platform_id="1"))
+
+
+class Textbook:
+    """The textbook agent over its saver."""
+
+    def __init__(self, agent: Any) -> None:
+        self._agent = agent
+
+    @classmethod
+    @asynccontextmanager
+    async def opened(cls, database: Path) -> AsyncIterator[Textbook]:
+        from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+
+        from benchmarks.peers.textbook import build_agent
+
+        async with AsyncSqliteSaver.from_conn_string(str(database)) as saver:
+            yield cls(build_agent(saver, str(Settings.load(None).openai_base_url), ROOT / "data"))
+
+    async def ask(self, chat: str, text: str) -> None:
+        asked = {"messages": [{"role": "user", "content": text}]}
+        await self._agent.ainvoke(asked, config={"configurable": {"thread_id": chat}})
+
+
+async def turns(bot: Talker, database: Path, model: str, most: int) -> dict[str, Row]:
+    """Milliseconds, database bytes and prompt tokens per turn, around each mark of one long talk."""
+    found: dict[str, Row] = {}
+    number = 0
+    async with aiohttp.ClientSession() as http:
+        for mark in (mark for mark in MARKS if mark <= most):
+            while number < mark - 1:
+                await bot.ask("1", question(number))
+                number += 1
+            taken: list[float] = []
+            size, tokens = used_bytes(database), await _tokens(http, model)
+            for _ in range(WINDOW if mark > 1 else 1):
+                started = time.perf_counter()
+                await bot.ask("1", question(number))
+                taken.append((time.perf_counter() - started) * 1000)
+                number += 1
+            found[str(mark)] = {
+                "ms": statistics.median(taken),
+                "bytes": (used_bytes(database) - size) / len(taken),
+                "tokens": (await _tokens(http, model) - tokens) / len(taken),
+            }
+    return found
+
+
+async def idle(bot: Talker, sessions: int, each: int) -> Row:
+    """Resident memory that sessions leave behind, after the first tenth has warmed everything up."""
+    warm = max(1, sessions // 10)
+    for chat in range(warm):
+        await _talk(bot, chat, each)
+    before = _rss()
+    for chat in range(warm, sessions):
+        await _talk(bot, chat, each)
+    grown = _rss() - before
+    if isinstance(bot, Ours):  # what the memory watch does when memory is short
+        bot.core.states.shrink()
+    return {
+        "sessions": sessions,
+        "rss_mib": _rss() / _KIB / _KIB,
+        "kib_per_session": grown / _KIB / (sessions - warm),
+    }
+
+
+async def _talk(bot: Talker, chat: int, each: int) -> None:
+    for turn in range(each):
+        await bot.ask(str(chat), question(chat * each + turn))
+
+
+async def stored(database: Path, sessions: int) -> Row:
+    """Start-up and turns of our bot beside so many stored sessions."""
+    async with Ours.opened(database) as bot:
+        for chat in range(100):
+            await bot.ask(str(chat), question(chat))
+    _multiply(database, sessions // 100 - 1)
+    started = time.perf_counter()
+    async with Ours.opened(database) as bot:
+        opened = time.perf_counter() - started
+        step = max(1, sessions // 100 // 200)
+        chats = [f"{copy}-{row}" for copy in range(0, sessions // 100 - 1, step) for row in (1, 50)]
+        chats = (chats or [str(chat) for chat in range(100)])[:300]
+        for chat in chats[:50]:
+            await bot.ask(chat, question(1))
+        taken, cpu = [], time.process_time()
+        for number, chat in enumerate(chats):
+            began = time.perf_counter()
+            await bot.ask(chat, question(1000 + number))
+            taken.append((time.perf_counter() - began) * 1000)
+        return {
+            "sessions": sessions,
+            "start_s": opened,
+            "p50_ms": statistics.median(taken),
+            "cpu_ms": (time.process_time() - cpu) * 1000 / len(chats),
+            "rss_mib": _rss() / _KIB / _KIB,
+        }
+
+
+def _multiply(database: Path, copies: int) -> None:
+    """Copy every session, its state, profile and exchanges to new chats."""
+    with closing(sqlite3.connect(database)) as connection, connection:
+        for table, column in (("sessions", "chat"), ("profiles", "chat"), ("checkpoints", "thread_id")):
+            connection.execute(f"CREATE TEMP TABLE seed_{table} AS SELECT * FROM {table} ORDER BY 1")
+            for copy in range(copies):
+                connection.execute(
+                    f"UPDATE seed_{table} SET {column} = 'ask:terminal:' || ? || '-' || rowid", (copy,)
+                )
+                connection.execute(f"INSERT INTO {table} SELECT * FROM seed_{table}")
+
+
+def used_bytes(database: Path) -> int:
+    """Bytes of the database's pages that hold something."""
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
+        count, free, size = (
+            connection.execute(f"PRAGMA {name}").fetchone()[0]
+            for name in ("page_count", "freelist_count", "page_size")
+        )
+    return int((count - free) * size)
+
+
+async def _tokens(http: aiohttp.ClientSession, model: str) -> int:
+    async with http.get(model.removesuffix("/v1") + "/control/stats") as response:
+        return int((await response.json())["tokens"])
+
+
+def _rss() -> int:
+    gc.collect()
+    return int(psutil.Process(os.getpid()).memory_info().rss)
+
+
+async def run(options: argparse.Namespace) -> Any:
+    kind = Ours if options.bot == "ours" else Textbook
+    if options.measure == "stored":
+        return await stored(options.db, options.sessions)
+    async with kind.opened(options.db) as bot:
+        if options.measure == "turns":
+            return await turns(bot, options.db, str(Settings.load(None).openai_base_url), options.turns)
+        return await idle(bot, options.sessions, options.turns)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("measure", choices=("turns", "idle", "stored"))
+    parser.add_argument("--bot", choices=("ours", "textbook"), default="ours")
+    parser.add_argument("--db", type=Path, required=True)
+    parser.add_argument("--turns", type=int, default=5)
+    parser.add_argument("--sessions", type=int, default=100)
+    options = parser.parse_args()
+    harden_libraries()
+    print(json.dumps(uvloop.run(run(options))))
+
+
+if __name__ == "__main__":
+    main()
