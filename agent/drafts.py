@@ -36,6 +36,7 @@ _LINK = re.compile(
 )
 _CODE_LIKE = re.compile(r"[*#＊＃∗][\d\s*#＊＃∗０-９]{1,40}[#＃]")
 _COMMAND = re.compile(r"(?<![\w/])/[a-zA-Z_]{2,32}\b(?!/)|(?<![\w.])@\w{3,32}")
+_CODE = re.compile(r"[(«\"]?\s*([*#]\d+(?:\*\d+)*#)\s*(?:[)»\"]\s*)?[.,;:!]?")
 _BLANK_LINES = re.compile(r"\n{3,}")
 _SPACES = re.compile(r"[ \t\u00a0]{2,}")
 _INVISIBLE = re.compile(
@@ -58,7 +59,7 @@ def cleaned(draft: str, language: Language) -> str:
     text = _TAG.sub("", _CONTROL.sub("", text))
     text = without_links(without_markup(text))
     text = _CODE_LIKE.sub(_whole_code, text)
-    lines = (_SPACES.sub(" ", line).strip() for line in text.splitlines())
+    lines = (_SPACES.sub(" ", part).strip() for line in text.splitlines() for part in _codes_apart(line))
     return shortened(_BLANK_LINES.sub("\n\n", "\n".join(lines)).strip())
 
 
@@ -93,6 +94,12 @@ def _whole_code(match: re.Match[str]) -> str:
     """A code in one spelling, without spaces; codes that merely stand side by side stay apart."""
     plain = symbols(match[0].replace("\n", "¶"))
     return plain.replace(" ", "") if re.fullmatch(r"[*#][\d *]+#", plain) else match[0]
+
+
+def _codes_apart(line: str) -> list[str]:
+    """A line cut so that each code stands alone: it is copied with one long press."""
+    parts = [part.strip() for part in _CODE.split(line)]
+    return [part for part in parts if part] or [line]
 
 
 def shortened(text: str, limit: int = MAX_CHARS) -> str:

@@ -32,7 +32,7 @@ from rag.passages import Passage
 Embed = Callable[[str], Awaitable[Sequence[float] | None]]
 MOST_SOURCES = 5
 CONTACT = "T-SERVICE-CLIENT"
-_LINES_FOR_RETRIEVAL = 12
+_LINES_FOR_RETRIEVAL = 8
 _MOST_CHARS = 2000  # of what a model wrote, when it is shown to it again
 _MOST_ARGUMENTS = 4000
 

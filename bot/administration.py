@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
+from bot.additions import Additions
+from bot.admin_http import Desk, KnowledgeState
+from bot.admin_routes import admin_routes
 from bot.assembly import Core
 from bot.broadcasts import Broadcasts
 from bot.figures import Figures
+from bot.http_access import OperatorAccess
 from bot.jobs import Job
+from bot.reports import performance_report
 from bot.upkeep import reload_knowledge
 from channels.routing import Route
 from handlers.admin import admin_commands
@@ -49,15 +54,12 @@ class Administration:
     incident: Callable[[str], Awaitable[str | None]]
     backlog: Backlog
     tasks: Mapping[str, tuple[float, Job]]
-    routes: tuple[Route, ...] = ()
+    routes: tuple[Route, ...]
 
 
-def build_admin(core: Core, figures: Figures) -> Administration:
+def build_admin(core: Core, figures: Figures, operators: OperatorAccess) -> Administration:
     """Everything of the admins."""
     texts, store, book = core.texts, core.store, core.alerting.book
-
-    async def reload() -> str:
-        return await reload_knowledge(core)
 
     signs = frozenset(texts.get("admin.incident_signs").split())
     incidents = Incidents(texts, store.notes, fold=fold, signs=signs)
@@ -68,13 +70,26 @@ def build_admin(core: Core, figures: Figures) -> Administration:
         "incident": incidents,
         "diffuser": Broadcast(texts, broadcasts),
     }
+    desk = Desk(
+        store=store,
+        texts=texts,
+        book=book,
+        collect=figures.collect,
+        performance=lambda shown: performance_report(shown, core.metrics, core.settings, core.preloading),
+        recent_alerts=lambda: core.alerting.recent,
+        knowledge=lambda: KnowledgeState(core.library.version, core.library.broken, core.library.sizes),
+        reload=_reloader(core),
+        add_knowledge=_additions(core).add,
+        clock=core.clock,
+    )
     return Administration(
+        routes=admin_routes(desk, operators),
         commands=admin_commands(
             texts,
             store,
             book=book,
             recent_alerts=lambda: core.alerting.recent,
-            reload=reload,
+            reload=_reloader(core),
             more=more,
         ),
         incident=incidents.about,
@@ -84,3 +99,15 @@ def build_admin(core: Core, figures: Figures) -> Administration:
             "backlog": (BACKLOG_SECONDS, backlog.look),
         },
     )
+
+
+def _reloader(core: Core) -> Callable[[], Awaitable[str]]:
+    async def reload() -> str:
+        return await reload_knowledge(core)
+
+    return reload
+
+
+def _additions(core: Core) -> Additions:
+    folder = core.settings.knowledge_path
+    return Additions(folder, reload=_reloader(core), fault=lambda: core.library.broken)

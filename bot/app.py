@@ -14,15 +14,16 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
-from agent.shield import mask
 from prometheus_client import generate_latest
 
+from agent.shield import mask
 from bot.administration import build_admin
 from bot.answering import build_runner
 from bot.assembly import Clock, Core, open_core
 from bot.connections import Connections, connect
 from bot.dispatcher import Dispatcher
 from bot.figures import Figures
+from bot.http_access import OperatorAccess
 from bot.intake import Intake, IntakeLimits
 from bot.jobs import Jobs
 from bot.reports import performance_report, sessions_report
@@ -133,7 +134,9 @@ async def _build(core: Core) -> App:
         knowledge=lambda: (core.library.version, bool(core.library.broken)),
         clock=core.clock,
     )
-    admin = build_admin(core, figures)
+    token = settings.http_token.get_secret_value() if settings.http_token else None
+    operators = OperatorAccess(token, clock=core.clock)
+    admin = build_admin(core, figures, operators)
     connections = await connect(core, intake, admin.backlog.is_deep)
     runner = build_runner(
         core,
@@ -164,6 +167,7 @@ async def _build(core: Core) -> App:
         providers=_providers(core, figures),
         checks={"store": upkeep.store_check, "knowledge": upkeep.knowledge_check, "send": sender.check},
         on_stop=connections.on_stop,
+        operators=operators,
     )
     return App(core, Pipeline(intake, dispatcher, sender, connections), server, upkeep, Jobs(metrics))
 

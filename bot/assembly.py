@@ -11,12 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import aiohttp
-from agent.building import build_agent
-from memory.opening import open_store
-from memory.sqlite import SqliteStore
 
 from agent.breaker import Breaker
 from agent.budget import Budget
+from agent.building import build_agent
 from agent.model import OPENAI_URL, ChatModel
 from agent.transcription import Transcriber
 from bot.admins import Admins
@@ -27,8 +25,10 @@ from config.texts import Texts
 from domain.answers import Answerer
 from memory.checkpointer import Checkpointer
 from memory.encryption import StateCipher
+from memory.opening import open_store
 from memory.serializer import StateSerializer
 from memory.session_manager import SessionManager
+from memory.sqlite import SqliteStore
 from monitoring.alerts import AlertBook, rules
 from monitoring.metrics import Metrics
 from rag.cache import AnswerCache
@@ -37,7 +37,7 @@ from rag.library import Library
 logger = logging.getLogger(__name__)
 
 Clock = Callable[[], float]
-_KEEP_ALIVE = 60.0
+_KEEP_ALIVE = 15.0  # a connection a platform has closed meanwhile turns a send into a doubt
 
 
 @dataclass(frozen=True, slots=True)

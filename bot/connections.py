@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,14 +20,13 @@ from channels.web_routes import WebChatEndpoints, chat_routes
 from channels.web_tokens import ChatTokens
 from channels.whatsapp import WhatsAppChannel
 from channels.whatsapp_compose import Template, Words
+from channels.whatsapp_evidence import database_stamp
 from channels.whatsapp_graph import Graph, GraphEndpoint
 from channels.whatsapp_media import WhatsAppMedia
 from channels.whatsapp_webhook import Webhook, WebhookSecrets, whatsapp_routes
 from domain.messages import ChatKey
 from handlers.commands import LISTED
 from handlers.voice import FetchMedia
-
-_STORE_NOTES = "store"
 
 Work = Coroutine[Any, Any, Any]
 
@@ -115,7 +113,7 @@ async def _open_whatsapp(core: Core, intake: Intake, opened: Connections) -> Non
     if token is None or account is None or app_secret is None or verify is None:
         return  # settings refuse half a group
     graph = Graph(core.http, GraphEndpoint(settings.whatsapp_graph_base_url, token, account))
-    stamp = await _stamp(core)
+    stamp = await database_stamp(core.store.notes)
     name, language = settings.whatsapp_template, settings.whatsapp_template_language
     channel = WhatsAppChannel(
         graph,
@@ -147,16 +145,6 @@ def _last_inbound(core: Core) -> Callable[[ChatKey], Coroutine[Any, Any, float]]
         return profile.last_inbound_at if profile else 0.0
 
     return last_inbound
-
-
-async def _stamp(core: Core) -> str:
-    """Names this database in what travels with WhatsApp sends."""
-    notes = core.store.notes
-    stamp = await notes.get(_STORE_NOTES, "stamp")
-    if stamp is None:
-        stamp = secrets.token_hex(4)
-        await notes.put(_STORE_NOTES, {"stamp": stamp})
-    return str(stamp)
 
 
 def troubles_of(opened: Connections) -> Mapping[str, str]:

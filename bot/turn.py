@@ -154,7 +154,7 @@ class TurnRunner:
             session=counted,
             profile=replace(
                 profile,
-                last_inbound_at=max(profile.last_inbound_at, last.received_at),
+                last_inbound_at=max(profile.last_inbound_at, _spoke_at(last)),
                 phone=last.sender.phone or profile.phone,
                 reachable=True,
             ),
@@ -270,6 +270,11 @@ class TurnRunner:
 
     def _count(self, outcome: str) -> None:
         self._metrics.turns.labels(outcome=outcome).inc()
+
+
+def _spoke_at(message: InboundMessage) -> float:
+    """When the subscriber wrote; a notice of the platform is no word of theirs and opens no window."""
+    return 0.0 if message.kind is MessageKind.SYSTEM else message.sent_at
 
 
 def _offered(replies: tuple[Reply, ...]) -> tuple[Choice, ...]:

@@ -15,9 +15,10 @@ logger = logging.getLogger(__name__)
 
 
 class Errands:
-    """Owns its tasks. `close()` waits for them."""
+    """Owns its tasks. `close()` waits for them; long ones look at `closing` and leave the rest undone."""
 
     def __init__(self) -> None:
+        self.closing = asyncio.Event()
         self._tasks: set[asyncio.Task[Any]] = set()
 
     def start(self, work: Coroutine[Any, Any, Any]) -> None:
@@ -37,6 +38,7 @@ class Errands:
 
     async def close(self) -> None:
         """Wait until nothing runs."""
+        self.closing.set()
         while self._tasks:
             await asyncio.wait(tuple(self._tasks))
 

@@ -35,7 +35,7 @@ class TextIndex:
 
     async def catch_up(self) -> None:
         """Index what is not. Raises StoreUnavailable."""
-        while await self._database.write(_index_batch, vital=True):
+        while not self._errands.closing.is_set() and await self._database.write(_index_batch, vital=True):
             pass
 
     def _when_due(self) -> None:

@@ -64,12 +64,11 @@ async def open_store(
         reserve = Reserve(path.with_name(f"{path.name}.reserve"))
         database = Database(connection, reserve, on_trouble=on_trouble, on_damage=opener.suspect.touch)
         database.start()
-        await asyncio.to_thread(reserve.restore)
-        recovered = opener.recovered
-        store = SqliteStore(database, path, boot=recovered.boot, clock=clock, on_trouble=on_trouble)
-        store.inbox.mirror(recovered.inbox)
-        store.outbox.mirror(recovered.outbox)
+        store = SqliteStore(database, path, boot=opener.recovered.boot, clock=clock, on_trouble=on_trouble)
         try:
+            await asyncio.to_thread(reserve.restore)
+            store.inbox.mirror(opener.recovered.inbox)
+            store.outbox.mirror(opener.recovered.outbox)
             await _prepare(store)
             yield store
         finally:

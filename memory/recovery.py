@@ -32,6 +32,7 @@ def recover(connection: sqlite3.Connection, now: float) -> Recovered:
         add_to(connection, boots=1)
         connection.execute("UPDATE inbox SET lease = NULL WHERE lease IS NOT NULL")
         doubtful = _doubt_interrupted(connection, now)
+        _await_evidence(connection, now)
         recovered = Recovered(
             boot=int(counters(connection)["boots"]),
             inbox=connection.execute(
@@ -70,6 +71,16 @@ def _doubt_interrupted(connection: sqlite3.Connection, now: float) -> int:
             ),
         )
     return len(rows)
+
+
+def _await_evidence(connection: sqlite3.Connection, now: float) -> None:
+    """Receipts could not arrive while nobody listened: the wait for them counts from this start."""
+    for channel, seconds in EVIDENCE_SECONDS.items():
+        connection.execute(
+            "UPDATE outbox SET due_at = max(due_at, ?)"
+            " WHERE state = 'in_doubt' AND state <> 'sent' AND chat >= ? AND chat < ?",
+            (now + seconds, f"{channel}:", f"{channel};"),  # ";" follows ":" in every encoding
+        )
 
 
 def _is_broadcast(body: bytes) -> bool:

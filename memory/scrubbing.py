@@ -1,8 +1,8 @@
 """After an erasure no byte of it may stay in the database file, its log or its full-text index.
 
 SQLite overwrites what is deleted (secure_delete), but that is not all: the full-text index keeps words until
-its segments are merged, a page that was rebuilt keeps copies of rows that moved (one erasure in ten left any)
-and the log keeps old pages until it is cut. So: merge, rewrite the file (VACUUM), cut the log.
+its segments are merged, a rebuilt page keeps copies of rows that moved (one erasure in ten left some), and
+the log keeps old pages until it is cut. So: merge, rewrite the file (VACUUM), cut the log.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import asyncio
 import logging
 import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -86,8 +87,15 @@ class Scrubber:
                 return await self.run(urgent=True)
             except StoreUnavailable as error:
                 logger.warning("scrub put off: %s", error, extra={"action": "store.scrub"})
-                await asyncio.sleep(PAUSE)
+                if await self._closes_within(PAUSE):
+                    return None  # the flag stays: the next start finishes it before anything is sent
         raise StoreUnavailable("gave up for now")
+
+    async def _closes_within(self, seconds: float) -> bool:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._errands.closing.wait()
+        return self._errands.closing.is_set()
 
     async def _merge_index(self) -> None:
         pages = -MERGE_PAGES  # negative: begin to merge all segments into one

@@ -37,7 +37,11 @@ from rag.passages import Passage, read_facts
 
 LANGUAGES = ("fr", "ha", "dje", "en")
 _HEADING = re.compile(r"^##\s+(.+?)\s*$")
-_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+_INTERNAL_BLOCK = re.compile(
+    r"<!--\s*(?:interne|internal)\s*-->.*?(?:<!--\s*/\s*(?:interne|internal)\s*-->|\Z)",
+    re.DOTALL | re.IGNORECASE,
+)
+_COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 _INTERNAL = re.compile(r"\b(interne|internal)\b")
 _KNOWN_KEYS = frozenset(
     ("id", "title", "languages", "keywords", "codes", "valid_from", "valid_to", "source", "last_checked")
@@ -100,7 +104,7 @@ def read_topic(path: Path) -> Topic:
     except (OSError, UnicodeDecodeError) as error:
         raise BadKnowledge(f"{path.name} : illisible ({error})") from error
     head, body = _split(path.name, text)
-    sections = _sections(_COMMENT.sub("", body))
+    sections = _sections(without_internal(body))
     french = sections.get("fr", "")
     if not french:
         raise BadKnowledge(f"{path.name} : le texte français est absent")
@@ -138,6 +142,16 @@ def topic_passage(topic: Topic, *, fresh: bool) -> Passage:
     )
 
 
+def without_internal(text: str) -> str:
+    """The text without comments and without blocks marked `<!-- interne -->` … `<!-- /interne -->`."""
+    return _COMMENT.sub("", _INTERNAL_BLOCK.sub("", text))
+
+
+def is_internal(heading: str) -> bool:
+    """Whether a heading marks what no subscriber may read."""
+    return _INTERNAL.search(fold(heading)) is not None
+
+
 def _split(name: str, text: str) -> tuple[dict[str, str], str]:
     lines = text.splitlines()
     if not lines or lines[0].strip() != "---":
@@ -166,7 +180,7 @@ def _sections(body: str) -> Mapping[str, str]:
                 current.append(line)
             continue
         name = fold(heading[1])
-        if _INTERNAL.search(name):
+        if is_internal(name):
             current = None
         elif name in LANGUAGES or name == "questions":
             current = out.setdefault(name, [])

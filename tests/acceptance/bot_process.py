@@ -178,6 +178,7 @@ def environment(folder: Path, **settings: object) -> dict[str, str]:
     """A bare environment: nothing of the developer's own, database and caches in `folder`."""
     values: dict[str, object] = {
         "HOME": folder,
+        "PYTHONPATH": ROOT,
         "MPLCONFIGDIR": folder,
         "LANG": "C.UTF-8",
         "PYTHONUNBUFFERED": "1",

@@ -162,3 +162,17 @@ async def test_a_scrub_that_fails_keeps_its_flag(tmp_path: Path) -> None:
                 ).fetchone()
             )
             assert flag == (1.0,)
+
+
+async def test_a_planned_stop_does_not_wait_for_a_backup(tmp_path: Path) -> None:
+    path = tmp_path / "memory.db"
+    async with open_store(path) as store:
+        await talk(store, 2, random.Random(8))
+    with closing(read_only(path)) as backup:
+        async with open_store(path) as store:
+            backup.execute("BEGIN")
+            backup.execute("SELECT count(*) FROM exchanges").fetchone()
+            await forget(store, chat(1))
+    async with open_store(path) as store:
+        assert traces(tmp_path, canary(chat(1))) == 0
+        assert (await receipt(store)).key == chat(1)
