@@ -95,7 +95,7 @@ class Nodes:
     async def answer(self, state: Talk, runtime: Runtime[Work]) -> Command[Literal["ground", "__end__"]]:
         """Let the model write a draft; without it, compose the answer from what was found."""
         work = runtime.context
-        if self._caller is None or not work.use_model:
+        if self._caller is None or not work.use_model or _is_old(work):
             return self._compose(work)
         if not work.prompt:
             work.prompt = self._prompts.conversation(
@@ -231,6 +231,12 @@ class Nodes:
         said = AIMessage(answer.text, id=f"{work.question.message_id}:answer")
         messages = [*(update or {}).get("messages", ()), said]
         return Command(update={"messages": messages}, goto=END)
+
+
+def _is_old(work: Work) -> bool:
+    """Whether the best row was checked too long ago: the composed answer tells its date, a draft may not."""
+    found = work.retrieval
+    return found is not None and bool(found.passages) and not found.passages[0].fresh
 
 
 def earlier(messages: Sequence[AnyMessage], message_id: str) -> list[AnyMessage]:

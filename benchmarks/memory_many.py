@@ -29,6 +29,7 @@ STORED, ACTIVE, EXPIRED = 100_000, 10_000, 10_000
 TIMEOUT = 1800.0
 SIDE_BY_SIDE = 50
 PAUSE = 0.02  # between the turns that are timed
+CALM = 6.0  # seconds of turns without a clean-up, about as many as during it
 
 
 async def fill(path: Path, now: float) -> None:
@@ -79,7 +80,7 @@ async def clean_up(rig: Rig) -> dict[str, Any]:
 
     stop = asyncio.Event()
     calm = asyncio.create_task(talk("before", stop))
-    await asyncio.sleep(4)
+    await asyncio.sleep(CALM)
     stop.set()
     await calm
     stop.clear()

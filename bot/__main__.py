@@ -20,7 +20,7 @@ EXIT_BAD_INPUT = 2
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line and run the command; a clear sentence instead of a traceback for our errors."""
     harden_libraries()
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     try:
         settings = Settings.load(options.env_file)
         # Commands are imported when asked for: `check` should not wait for LangGraph.
@@ -45,7 +45,8 @@ def _runner(settings: Settings) -> asyncio.Runner:
     return asyncio.Runner()
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
+    """The command line: every command and option there is."""
     parser = argparse.ArgumentParser(prog="airtel-bot", description="Assistant automatique d'Airtel Niger")
     parser.add_argument("--version", action="version", version=__version__)
     parser.add_argument("--env-file", type=Path, default=Path(".env"), help="fichier de réglages (.env)")

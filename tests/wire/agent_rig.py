@@ -95,6 +95,7 @@ async def agent_rig(
     saver: BaseCheckpointSaver[str] | None = None,
     with_model: bool = True,
     max_history_tokens: int = 3000,
+    knowledge: Library | None = None,
 ) -> AsyncIterator[Rig]:
     metrics = Metrics()
     saver = saver or InMemorySaver()
@@ -104,7 +105,7 @@ async def agent_rig(
             http, model="fake", base_url=server.url, key=None, timeout=attempt_timeout, max_tokens=300
         )
         agent = build_agent(
-            library=library(),
+            library=knowledge or library(),
             texts=texts(),
             metrics=metrics,
             checkpointer=saver,

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import date
 
 import orjson
 import pytest
 
+from config.settings import ROOT
 from domain.answers import Origin, Utterance
 from domain.messages import Language
+from rag.library import Library
 from tests.fakes.openai import Step, answer, call, rag
 from tests.wire.agent_rig import QUESTION, TRUE_DRAFT, agent_rig
 
@@ -211,6 +214,14 @@ async def test_without_a_model_the_catalogue_answers() -> None:
         assert all(part in got.text for part in ("400 Mo", "7 jours", "500 F", "*141*3#"))
         got = await rig.ask("et pour le mois ?")
         assert got.passage_ids[0] == "NET-2000-30J"
+
+
+async def test_a_tariff_checked_too_long_ago_is_told_with_its_date() -> None:
+    later = Library.load(ROOT / "data", today=lambda: date(2028, 6, 1))
+    async with agent_rig([answer(TRUE_DRAFT)], knowledge=later) as rig:
+        got = await rig.ask()
+        assert (got.origin, rig.calls()) == (Origin.EMBEDDED, 0)
+        assert "22/11/2026" in got.text
 
 
 async def test_a_question_that_forbids_the_model() -> None:

@@ -20,8 +20,8 @@ def clean(text: str) -> str:
     [
         ("**500 F** : *400 Mo*", "500 F : 400 Mo"),
         ("### Forfaits\n* 400 Mo\n* 1 Go", "Forfaits\n- 400 Mo\n- 1 Go"),
-        ("Composez `*141*3#`", "Composez *141*3#"),
-        ("Composez \\*141\\*3\\#", "Composez *141*3#"),
+        ("Composez `*141*3#`", "Composez\n*141*3#"),
+        ("Composez \\*141\\*3\\#", "Composez\n*141*3#"),
         ("*141*3#\n*141*1*1#", "*141*3#\n*141*1*1#"),
         ("* 141 * 3 #", "*141*3#"),
         ("＊１４１＊３＃", "*141*3#"),
