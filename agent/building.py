@@ -11,11 +11,10 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from agent.answerer import Agent
 from agent.breaker import Breaker
 from agent.budget import Budget
-from agent.calling import Caller
+from agent.calling import Caller, Completes
 from agent.canned import Canned
 from agent.embedded import Embedded
 from agent.graph import build_graph
-from agent.model import ChatModel
 from agent.nodes import Embed, Nodes
 from agent.prompting import Prompts
 from config.texts import Texts
@@ -30,7 +29,7 @@ def build_agent(
     texts: Texts,
     metrics: Metrics,
     checkpointer: BaseCheckpointSaver[str],
-    model: ChatModel | None = None,
+    model: Completes | None = None,
     breaker: Breaker | None = None,
     budget: Budget | None = None,
     cache: AnswerCache | None = None,

@@ -11,16 +11,15 @@ import logging
 import random
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from langchain_core.messages import AIMessage, BaseMessage
 
 from agent.breaker import Breaker
 from agent.budget import Budget
-from agent.model import ChatModel, ModelRefused
 from agent.trimming import TOKENS_PER_MESSAGE, estimate_tokens
 from agent.work import Work
-from domain.errors import ModelFailed, RateLimited
+from domain.errors import ModelFailed, ModelRefused, RateLimited
 from domain.messages import ChatKey
 from monitoring.metrics import Metrics
 
@@ -32,6 +31,16 @@ LONGEST_WAIT = 3.0  # a subscriber waits no longer for a server that says when: 
 _RETRY_PAUSE = (0.1, 0.4)
 
 
+class Completes(Protocol):
+    """A chat model: `agent.model.ChatModel`, loaded on demand because of what it imports."""
+
+    async def complete(
+        self, messages: Sequence[BaseMessage], *, tools: Sequence[Mapping[str, Any]] = ()
+    ) -> AIMessage:
+        """One attempt. Raises ModelFailed, RateLimited or ModelRefused."""
+        ...
+
+
 class OutOfCalls(ModelFailed):
     """The turn has used up its calls."""
 
@@ -39,7 +48,7 @@ class OutOfCalls(ModelFailed):
 class Caller:
     """Asks the model on behalf of turns."""
 
-    def __init__(self, model: ChatModel, breaker: Breaker, budget: Budget | None, metrics: Metrics) -> None:
+    def __init__(self, model: Completes, breaker: Breaker, budget: Budget | None, metrics: Metrics) -> None:
         self._model = model
         self._breaker = breaker
         self._budget = budget

@@ -29,19 +29,11 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_openai import ChatOpenAI
 from pydantic import PrivateAttr, SecretStr
 
-from domain.errors import ModelFailed, Never, RateLimited
+from config.settings import OPENAI_URL
+from domain.errors import ModelFailed, ModelRefused, RateLimited
 
 MAX_RESPONSE_BYTES = 2 * 1024 * 1024
-OPENAI_URL = "https://api.openai.com/v1"
 _ROLES: dict[type[BaseMessage], str] = {SystemMessage: "system", HumanMessage: "user"}
-
-
-class ModelRefused(Never, ModelFailed):
-    """The server will answer the same to the same request: wrong key, unknown model, refused content."""
-
-    def __init__(self, message: str, *, ours: bool) -> None:
-        super().__init__(message)
-        self.ours = ours  # the fault lies in this request, not in the server
 
 
 class ChatModel(ChatOpenAI):

@@ -1,7 +1,7 @@
 """Load generator: subscribers of the fake Telegram, in a process of its own. Prints its figures as JSON.
 
-Closed loop: so many subscribers at a time, each waits for the answer before it asks again. Open loop: questions
-come at a given rate, whatever becomes of the answers.
+Closed loop: so many subscribers at a time, each waits for the answer before it asks again. Open loop:
+questions come at a given rate, whatever becomes of the answers.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the load asks: subscribers' questions, each made unlike all others when the answer cache must not help."""
+"""What the load asks: subscribers' questions, each made unlike all others when no cache must help."""
 
 from __future__ import annotations
 

@@ -20,8 +20,9 @@ from tests.fakes.telegram import TOKEN
 
 OURS, TEXTBOOK, ECHO_PTB, ECHO_AIOGRAM = "ours", "textbook", "echo_ptb", "echo_aiogram"
 START_SECONDS = 60.0
-# What a measurement changes in our settings: no wait for a second message, no limits of rate and money, and the
-# paces of a bot that Telegram lets send more.
+IN_MEMORY = Path("/dev/shm")
+# What a measurement changes in our settings: no wait for a second message, no limits of rate and money, and
+# the pace of a bot that Telegram lets send more.
 SETTINGS = {
     "BURST_WINDOW": "0",
     "CHAT_RATE_PER_MINUTE": "100000",
@@ -155,10 +156,11 @@ class Rig:
 
 
 @asynccontextmanager
-async def open_rig(*, delay: float = 0.0, **settings: str) -> AsyncIterator[Rig]:
-    """Both servers, in a folder that is thrown away at the end."""
+async def open_rig(*, delay: float = 0.0, disk: bool = True, **settings: str) -> AsyncIterator[Rig]:
+    """Both servers, in a folder that is thrown away at the end; without `disk` it is in memory if it can be."""
+    place = None if disk or not IN_MEMORY.is_dir() else IN_MEMORY
     async with AsyncExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="airtel-bot-bench-")))
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="airtel-bot-bench-", dir=place)))
         http = await stack.enter_async_context(aiohttp.ClientSession())
         telegram = await stack.enter_async_context(
             running("telegram", "-m", "tests.fakes.telegram", folder=folder, output=True)
@@ -172,9 +174,9 @@ async def open_rig(*, delay: float = 0.0, **settings: str) -> AsyncIterator[Rig]
         yield Rig(folder, http, *urls, servers={"telegram": telegram, "model": model}, settings=settings)
 
 
-async def grow(*arguments: str, model: bool = True, seconds: float = 300.0) -> Any:
+async def grow(*arguments: str, model: bool = True, disk: bool = True, seconds: float = 300.0) -> Any:
     """Run `benchmarks.growth` over a new database; what it found."""
-    async with open_rig() as rig:
+    async with open_rig(disk=disk) as rig:
         settings = {**SETTINGS, "OPENAI_BASE_URL": rig.model if model else ""}
         command = ("-m", "benchmarks.growth", *arguments, "--db", str(rig.database))
         child = await spawn("growth", *command, folder=rig.folder, output=True, **settings)

@@ -60,7 +60,7 @@ async def saturate(name: str, size: Size) -> Row:
 
 
 async def delay(bot: str, chats: int, seconds: float) -> Row:
-    """What the bot adds to a model that takes a second for each call, with so many chats that talk at once."""
+    """What the bot adds to a model that takes a second for each call, with so many chats at once."""
     async with open_rig(delay=MODEL_SECONDS) as rig, rig.bot(bot) as child:
         await rig.load("--chats", "20", "--turns", "1", "--workers", "20", "--first-text", "900000")
         before, cpu = await rig.model_stats(), child.cpu()

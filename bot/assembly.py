@@ -15,12 +15,12 @@ import aiohttp
 from agent.breaker import Breaker
 from agent.budget import Budget
 from agent.building import build_agent
-from agent.model import OPENAI_URL, ChatModel
+from agent.calling import Completes
 from agent.transcription import Transcriber
 from bot.admins import Admins
 from bot.alerting import Alerting
 from channels.base import Channel
-from config.settings import ROOT, Settings
+from config.settings import OPENAI_URL, ROOT, Settings
 from config.texts import Texts
 from domain.answers import Answerer
 from memory.checkpointer import Checkpointer
@@ -204,9 +204,11 @@ def _cache(settings: Settings, metrics: Metrics) -> AnswerCache | None:
     return AnswerCache(metrics, size=settings.rag_cache_size, ttl=settings.rag_cache_ttl)
 
 
-def _model(settings: Settings, http: aiohttp.ClientSession) -> ChatModel | None:
+def _model(settings: Settings, http: aiohttp.ClientSession) -> Completes | None:
     if not settings.model_enabled:
         return None
+    from agent.model import ChatModel  # the OpenAI SDK is half of all imports: only who has a model pays
+
     return ChatModel.build(
         http,
         model=settings.openai_model,

@@ -23,6 +23,7 @@ _LIBRARY_SWITCHES = {
     "LANGSMITH_TRACING_V2": "false",
 }
 ROOT = Path(__file__).resolve().parent.parent
+OPENAI_URL = "https://api.openai.com/v1"
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 

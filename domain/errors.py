@@ -14,6 +14,7 @@ BotError
     │   ├── MarkupRefused     the same text goes out once more as plain text
     │   ├── ChatClosed        the subscriber blocked the bot or is gone
     │   └── WindowClosed      WhatsApp's 24-hour customer-service window is over
+    ├── ModelRefused          also a ModelFailed: the same request to the model will fail again
     ├── ChannelBroken         credentials or account refused: stop sending, keep the queue, alert
     ├── BadInput              what somebody gave us cannot be used; the message says why
     ├── BadKnowledge          a knowledge file is wrong; the message names file, row and column
@@ -71,6 +72,14 @@ class Overloaded(Wait):
 
 class Never(BotError):
     """Trying again changes nothing."""
+
+
+class ModelRefused(Never, ModelFailed):
+    """The server will answer the same to the same request: wrong key, unknown model, refused content."""
+
+    def __init__(self, message: str, *, ours: bool) -> None:
+        super().__init__(message)
+        self.ours = ours  # the fault lies in this request, not in the server
 
 
 class SendRefused(Never):

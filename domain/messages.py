@@ -92,7 +92,7 @@ class InboundMessage:
 
     @property
     def merges(self) -> bool:
-        """Whether this message may share a turn with its neighbours; an unreadably long one would drown them."""
+        """Whether this message may share a turn with its neighbours; an overlong one would drown them."""
         return self.kind is MessageKind.TEXT and "too_long" not in self.flags
 
 

@@ -20,7 +20,7 @@ from typing import Self
 
 from config.settings import ROOT
 
-START_SECONDS = 30.0
+START_SECONDS = 60.0
 _ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+(?=/)")
 
 

@@ -238,15 +238,15 @@ class ModelOutcome:
     asked_of_model: int = 0
 
 
-async def hanging_model_run(folder: Path, *, chats: int, timeout: float) -> ModelOutcome:
+async def hanging_model_run(folder: Path, *, chats: int, patience: float) -> ModelOutcome:
     """Every call of the model hangs; the catalogue answers instead."""
     outcome = ModelOutcome()
     async with FakeOpenAI([HANG]) as model:
         settings: dict[str, Any] = {
-            "openai_base_url": model.base_url,
+            "openai_base_url": model.url,
             "openai_api_key": "sk-of-the-rig",
-            "llm_timeout": timeout,
-            "llm_turn_timeout": 2 * timeout,
+            "llm_timeout": patience,
+            "llm_turn_timeout": 2 * patience,
         }
         async with house(folder, warm=False, **settings) as (_, http, bots):
             running = await bots.start()

@@ -10,9 +10,9 @@ from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, SystemM
 from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 
-from agent.model import ChatModel, ModelRefused
+from agent.model import ChatModel
 from agent.tools import tool_schemas
-from domain.errors import ModelFailed, RateLimited
+from domain.errors import ModelFailed, ModelRefused, RateLimited
 from tests.fakes.openai import (
     CUT,
     EMPTY,

@@ -1,0 +1,82 @@
+"""Which figure is what, and what a follow-up inherits."""
+
+from __future__ import annotations
+
+import pytest
+
+from rag.slot_reading import read_slots
+from rag.slots import Bound, Slots
+from tests.unit.rag.knowledge_base import shipped
+
+LEXICON = shipped().lexicon
+
+
+def slots(text: str) -> Slots:
+    return read_slots(LEXICON.read(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "price", "validity", "data", "minutes"),
+    [
+        ("data à 1000 F, valable sept jours", 1000, 168, None, None),
+        ("1h net 350f", 350, 1, None, None),
+        ("pass internet d'une heure à 200", 200, 1, None, None),
+        ("jve 125mega c combien", None, None, 125, None),
+        ("1,2 go la nuit", None, None, 1200, None),
+        ("75 minutes tous réseaux", None, None, None, 75),
+        ("Giga biyar na sati nawa ne?", None, 168, 5000, None),
+        ("mako daya giga uku", None, 168, 3000, None),
+        ("gb 3 semaine", None, 168, 3000, None),
+        ("dala arba'in data", 200, None, None, None),
+        ("jikka daya da rabi kira na wata", 1500, 720, None, None),
+        ("Dala zangu internet jirbi iyye", 500, 168, None, None),
+        ("200f 1h konecté", 200, 1, None, None),
+        ("naviguer soixante minutes", None, 1, None, None),
+        ("forfait 5g semaine", None, 168, 5000, None),
+        ("la 4G à Zinder", None, None, None, None),
+        ("five hundred francs for a day of internet", 500, 24, None, None),
+    ],
+)
+def test_figures_find_their_unit(
+    text: str, price: int | None, validity: int | None, data: int | None, minutes: int | None
+) -> None:
+    found = slots(text)
+    assert (found.price, found.validity, found.data, found.minutes) == (price, validity, data, minutes)
+
+
+@pytest.mark.parametrize(
+    ("text", "bound"),
+    [
+        ("internet à moins de 500 F", Bound.AT_MOST),
+        ("au moins 500 F", Bound.AT_LEAST),
+        ("internet 500 F", Bound.EXACT),
+        ("data under 500 francs", Bound.AT_MOST),
+    ],
+)
+def test_bounds(text: str, bound: Bound) -> None:
+    assert slots(text).price_bound is bound
+
+
+def test_kinds_are_read_in_every_language() -> None:
+    assert slots("kira mara iyaka").unlimited
+    assert slots("internet ciini").night
+    assert slots("cheapest data").cheapest
+    assert slots("le plus gros forfait internet").biggest
+    assert slots("appels tt rezo").all_networks
+    assert slots("forfait net + apel").services == {"internet", "appel"}
+
+
+def test_a_follow_up_keeps_what_it_does_not_say() -> None:
+    before = slots("pass internet 500 F semaine")
+    after = slots("et à 1000 francs ?").inherit(before)
+    assert (after.price, after.validity, after.services) == (1000, 168, frozenset({"internet"}))
+
+
+def test_a_new_validity_drops_the_old_price() -> None:
+    after = slots("et pour un mois ?").inherit(slots("internet 500 F semaine"))
+    assert (after.price, after.validity, after.services) == (None, 720, frozenset({"internet"}))
+
+
+def test_cheaper_drops_the_old_price() -> None:
+    after = slots("moins cher ?").inherit(slots("internet 2000 F semaine"))
+    assert (after.price, after.validity, after.cheapest) == (None, 168, True)
