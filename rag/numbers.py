@@ -97,6 +97,8 @@ class NumberReader:
             return False
         if word.kind == "scale":
             return True
+        if (last.value, word.value) == (4, 20):
+            return True  # "quatre vingt"
         # two plain units never follow each other ("deux trois"): a new number begins
         return last.kind == "scale" or (last.value >= 10 and last.value > word.value)
 

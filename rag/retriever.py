@@ -19,6 +19,8 @@ from rag.topic_index import TopicIndex
 CONFIDENT = 1.0  # score from which an answer is given without doubt
 DOUBTFUL = 0.6  # below this nothing fits at all
 _PREVIOUS_TOPIC = 0.8  # what a follow-up adds to the topic talked about before
+_STANDALONE = 2.2  # a topic found this surely needs no history
+_CODE_QUOTED = 1.9  # what a code quoted in the question adds to the topics that hold it
 _STRANGE = 0.08  # each word nobody knows makes a weak match less sure
 _OFFER_WORD = 0.7
 _SHORT = 4  # a question of so few words leans on what was said before
@@ -91,7 +93,7 @@ class Retriever:
         """The passages that answer `text`, given what was said before (oldest first)."""
         reading = self.lexicon.read(text)
         own = self._search(reading, read_slots(reading), _Past(), limit)
-        if not history or not (self._follows(reading, own.slots) or not own.confident):
+        if not history or self._stands_alone(reading, own):
             return own
         past = self._past(history)
         merged = self._search(reading, own.slots.inherit(past.slots), past, limit)
@@ -120,7 +122,8 @@ class Retriever:
         today = self._today()
         offers = self._offer_index.find(slots, today, limit)
         offer_score = _offer_score(offers, slots, reading)
-        topics = self._topic_index.find(reading, past.senses, today, past.boosts)
+        boosts = {**past.boosts, **self._quoted(reading)} if reading.codes else past.boosts
+        topics = self._topic_index.find(reading, past.senses, today, boosts)
         topic_score = topics[0][1] if topics else 0.0
         passages: list[Passage] = []
         told = [replace(self._of_topic(t), score=score) for t, score in topics[:limit] if score > 0.3]
@@ -143,6 +146,18 @@ class Retriever:
             total_offers=offers.total,
             reading=reading,
         )
+
+    def _quoted(self, reading: Reading) -> dict[str, float]:
+        codes = set(reading.codes)
+        return {t.id: _CODE_QUOTED for t in self._topics.values() if codes & set(t.codes)}
+
+    def _stands_alone(self, reading: Reading, own: Retrieval) -> bool:
+        if not own.confident:
+            return False
+        topic = own.passages[0].kind == "topic" and own.score >= _STANDALONE
+        if topic and not reading.senses & _FOLLOWS:
+            return True
+        return not self._follows(reading, own.slots)
 
     def _follows(self, reading: Reading, slots: Slots) -> bool:
         """Whether a question leans on what was said before."""

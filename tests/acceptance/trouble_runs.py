@@ -22,6 +22,7 @@ from tests.acceptance.subscribers import SlowTelegram, telegram_settings
 from tests.fakes.openai import HANG, FakeOpenAI
 
 DISK = "4m"
+SLOW_CHAT = 55_555
 COMMAND = "/inconnu"
 
 
@@ -76,7 +77,7 @@ class DiskOutcome:
     statuses_when_full: Latencies = field(default_factory=Latencies)
     acknowledged: int = 0
     held: int = 0
-    delivered_when_full: bool = False
+    replies_when_full: int = 0
     recovered_after: float = 0.0
     alive: bool = False
     exit_code: int = 0
@@ -104,7 +105,12 @@ async def disk_full_run(folder: Path) -> DiskOutcome:
         inside = Path(f"/proc/{running.pid}/root{disk}")
         people = _People(telegram, http, url)
         outcome.acknowledged += await people.write(20)
+        outcome.acknowledged += await people.write(8, chat=SLOW_CHAT)  # its replies go out one a second
+        await telegram.wait_sent(SLOW_CHAT)
         await _fill(inside, people, outcome)
+        before = len(telegram.chats[SLOW_CHAT])
+        await telegram.wait_sent(SLOW_CHAT, before + 1)
+        outcome.replies_when_full = len(telegram.chats[SLOW_CHAT]) - before
         outcome.alive = not running.exit.done()
         (inside / "filler").unlink()
         freed = time.monotonic()
@@ -146,12 +152,13 @@ class _People:
     url: str
     written: int = 0
 
-    async def write(self, count: int, latencies: Latencies | None = None) -> int:
+    async def write(self, count: int, latencies: Latencies | None = None, *, chat: int = 0) -> int:
         """How many of so many messages were acknowledged."""
         taken = 0
         for _ in range(count):
             self.written += 1
-            body = update(self.telegram, self.written, 50_000 + self.written, COMMAND + "x" * 2000)
+            text = COMMAND + "x" * 2000
+            body = update(self.telegram, self.written, chat or 50_000 + self.written, text)
             taken += await post(self.http, self.url, body, latencies or Latencies())
         return taken
 

@@ -64,7 +64,7 @@ def test_a_broken_folder_refuses_to_start(data: Path) -> None:
     (data / "knowledge" / "sim.md").write_bytes(b"\xff\xfe nonsense")
     with pytest.raises(BadKnowledge, match=r"sim\.md"):
         load(data)
-    with pytest.raises(BadKnowledge, match="absent"):
+    with pytest.raises(BadKnowledge, match="n'existe pas"):
         load(data / "nowhere")
 
 
