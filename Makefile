@@ -37,15 +37,16 @@ install: $(INSTALLED)
 run: $(INSTALLED)
 	@exec $(BIN)/python -m bot run
 
+# Two workers: most tests wait for processes, timers and browsers. A file's tests stay together.
 test: $(INSTALLED_DEV)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: $(INSTALLED_DEV)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy .
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest tests/unit tests/contract
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests/unit tests/contract
 
 eval: $(INSTALLED_DEV)
 	$(BIN)/python -m tests.eval.run

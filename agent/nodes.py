@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
@@ -27,6 +28,7 @@ from domain.answers import Answer, Origin, Utterance
 from domain.errors import ModelFailed, RateLimited
 from monitoring.metrics import Metrics
 from rag.cache import AnswerCache, CacheKey
+from rag.normalise import tokenise
 from rag.passages import Passage
 
 Embed = Callable[[str], Awaitable[Sequence[float] | None]]
@@ -35,6 +37,7 @@ CONTACT = "T-SERVICE-CLIENT"
 _LINES_FOR_RETRIEVAL = 8
 _MOST_CHARS = 2000  # of what a model wrote, when it is shown to it again
 _MOST_ARGUMENTS = 4000
+_OWN_WORD = 4  # letters of the shortest word that may be about the subscriber
 
 
 class Talk(TypedDict):
@@ -159,7 +162,9 @@ class Nodes:
         if self._cache is None or found is None or found.inherited or personal or not found.normalised:
             return False
         version = f"{work.version}:{self._today()}"  # an offer may end at midnight
-        work.cache_key = CacheKey(found.normalised, work.language, version, with_model)
+        # The cache goes to disk: words nobody knows, such as names, must not go with it.
+        asked = hashlib.blake2b(found.normalised.encode("utf-8", "replace"), digest_size=16).hexdigest()
+        work.cache_key = CacheKey(asked, work.language, version, with_model)
         work.cached = self._cache.get(work.cache_key)
         return work.cached is not None
 
@@ -209,8 +214,20 @@ class Nodes:
 
     def _keep(self, work: Work, answer: Answer) -> None:
         asks = work.handoff or work.remember or answer.handoff or answer.remember
-        if self._cache is not None and work.cache_key is not None and answer.answered and not asks:
+        if self._cache is None or work.cache_key is None or asks or not answer.answered:
+            return
+        if not self._repeats(work, answer.text):
             self._cache.put(work.cache_key, answer)
+
+    def _repeats(self, work: Work, text: str) -> bool:
+        """Whether a text says again what only this subscriber said: words that no record has."""
+        reading = work.retrieval.reading.words if work.retrieval is not None else ()
+        own = {w.text for w in reading if not w.senses and w.number is None and len(w.text) >= _OWN_WORD}
+        repeated = own.intersection(tokenise(text))
+        if not repeated:
+            return False
+        told = " ".join(f"{p.title} {p.text} {p.wording(work.language)}" for p in self._told(work))
+        return not repeated <= set(tokenise(told))
 
     def _end(self, work: Work, answer: Answer, update: dict[str, Any] | None = None) -> Command[Any]:
         """The turn's answer, which also joins the session's messages."""

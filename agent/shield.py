@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Sequence
 
 MASK = "[masqué]"
+NUMBER = "[numéro]"
 
 _I = re.IGNORECASE
 _CODE = r"(?:codes?|kode?s?|cod)"
@@ -57,9 +58,11 @@ _PASSWORD = re.compile(
 )
 _PHONE = re.compile(
     r"(?<![\w*#])(?:\+|00)?227[ .\-]?\d{2}(?:[ .\-]?\d{2}){3}(?!\d)"
-    r"|(?<![\w*#+])[2-9]\d(?:[ .\-]?\d{2}){3}(?![\w#*])"
+    r"|(?<![\w*#+])(?:[2-9]|(?![0-9])\d)\d(?:[ .\-]?\d{2}){3}(?![\w#*])"
+    r"|(?<![\w*#+])[2-9]\d[ .\-]\d{3}[ .\-]\d{3}(?![\w#*])"
 )
 _LONG_ID = re.compile(r"(?<![\w*#])\d(?:[ \-]?\d){8,}(?![\w#*])")
+_NAMED = re.compile(r"<(?:tel_\d+|id)>")
 _ALONE = re.compile(r"\s*(\d{4,6})\s*[.!?]*\s*")
 
 
@@ -94,6 +97,11 @@ def pseudonymise(text: str) -> str:
         return f"<tel_{seen.setdefault(number, len(seen) + 1)}>"
 
     return _LONG_ID.sub("<id>", _PHONE.sub(name, text))
+
+
+def anonymise(text: str) -> str:
+    """The text as it may be kept and read by others: phone numbers and other long numbers taken out."""
+    return _NAMED.sub(NUMBER, pseudonymise(text))
 
 
 def _kind(text: str, match: re.Match[str], strong: Sequence[tuple[int, int]], kind: str) -> str:

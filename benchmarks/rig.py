@@ -157,7 +157,7 @@ class Rig:
 
 @asynccontextmanager
 async def open_rig(*, delay: float = 0.0, disk: bool = True, **settings: str) -> AsyncIterator[Rig]:
-    """Both servers, in a folder that is thrown away at the end; without `disk` it is in memory if it can be."""
+    """Both servers, in a folder thrown away at the end; without `disk` it lies in memory if it can."""
     place = None if disk or not IN_MEMORY.is_dir() else IN_MEMORY
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="airtel-bot-bench-", dir=place)))

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Mapping
 
+from agent.drafts import without_links
+from agent.shield import anonymise, mask
 from bot.assembly import Core
+from bot.sanitising import clean_text
 from bot.turn import TurnRunner
 from config.logs import Redactor
 from domain.messages import ChatKey, InboundMessage
@@ -14,7 +17,7 @@ from handlers.feedback import Feedback
 from handlers.identity import Identity
 from handlers.outcome import Handler
 from handlers.router import Router
-from handlers.voice import FetchMedia, Voice
+from handlers.voice import FetchMedia, Hide, Voice
 from memory.long_term import Known
 
 _EXCERPT = 120
@@ -43,12 +46,13 @@ def build_runner(
         known=Known(core.store.long_term).summary,
         incident=incident,
         ask_for_person=_person_caller(core),
+        anonymise=anonymise,
     )
     transcribe = core.transcriber.transcribe if core.transcriber else None
     router = Router(
         texts,
         chat=chat,
-        voice=Voice(texts, chat, fetch=fetch_media or {}, transcribe=transcribe),
+        voice=Voice(texts, chat, fetch=fetch_media or {}, transcribe=transcribe, hide=_hearing(core)),
         commands={**(commands or {}), **subscriber_commands(texts, core.store.long_term)},
         feedback=Feedback(texts, metrics),
         identity=Identity(texts),
@@ -72,11 +76,22 @@ def _admin_test(core: Core) -> Callable[[InboundMessage], bool]:
     return core.admins.is_admin
 
 
+def _hearing(core: Core) -> Hide:
+    """A transcript passes the same gate as a text; its echo is kept, so it names no number either."""
+
+    def hide(spoken: str) -> tuple[str, tuple[str, ...]]:
+        masked, kinds = mask(clean_text(spoken.strip(), core.settings.max_text_chars))
+        return anonymise(masked), kinds
+
+    return hide
+
+
 def _person_caller(core: Core) -> Callable[[ChatKey, str], None]:
     redact = Redactor()
 
     def call(key: ChatKey, text: str) -> None:
-        excerpt = redact(" ".join(text.split()))[:_EXCERPT]
+        # A stranger's words in an admin's hands: nothing to tap, no number, one line.
+        excerpt = redact(anonymise(without_links(" ".join(text.split()))))[:_EXCERPT]
         core.alerting.report("HANDOFF", f"{key.channel} {key.chat} : {excerpt}")
 
     return call

@@ -9,14 +9,21 @@ import re
 import sys
 import time
 import traceback
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
-MAX_LINE = 4096
+MAX_LINE = 4096  # bytes
+_MAX_TEXT = 2000
+_MAX_EXTRA = 300
+_MAX_TRACE = 3000
+_MAX_RAW = 4 * MAX_LINE  # what is looked at of a text: the rest would be cut anyway
 FILE_BYTES = 5 * 1024 * 1024
 FILE_COUNT = 5
 # They log addresses with tokens in them, or every request.
-_QUIET = ("httpx", "httpx2", "httpcore", "httpcore2", "openai", "telegram", "aiohttp.access", "apscheduler")
+_QUIET = (
+    *("httpx", "httpx2", "httpcore", "httpcore2", "openai", "telegram", "aiohttp.access", "apscheduler"),
+    *("aiosqlite", "langchain_openai", "asyncio", "PIL", "matplotlib"),
+)
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _BOT_TOKEN = re.compile(r"\d{6,}:[\w-]{30,}")
 _BEARER = re.compile(r"(?i)(bearer\s+)[\w.~+/-]{8,}=*")
@@ -24,13 +31,19 @@ _BEARER = re.compile(r"(?i)(bearer\s+)[\w.~+/-]{8,}=*")
 _PHONE = re.compile(
     r"(?<![\w.])(?!\d{4}-\d{2}-\d{2}(?!\d))(?:(?:\+|00)?227[ .-]?)?\d{2}(?:[ .-]?\d{2}){3}(?![\w.])"
 )
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+# What could forge a line, move a terminal's cursor, turn the reading order or break the encoding.
+_CONTROL = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
+)
+
+Hide = Callable[[str], str]
 
 
 class Redactor:
-    """Takes known secrets, tokens and phone numbers out of a text."""
+    """Takes known secrets, tokens and phone numbers out of a text; `hide`, if any, takes out more."""
 
-    def __init__(self, secrets: Iterable[str] = ()) -> None:
+    def __init__(self, secrets: Iterable[str] = (), hide: Hide | None = None) -> None:
+        self._hide = hide
         known = sorted({secret for secret in secrets if len(secret) >= 6}, key=len, reverse=True)
         self._known = re.compile("|".join(map(re.escape, known))) if known else None
 
@@ -40,7 +53,8 @@ class Redactor:
             text = self._known.sub("<secret>", text)
         text = _BOT_TOKEN.sub("<token>", text)
         text = _BEARER.sub(r"\1<token>", text)
-        return _PHONE.sub("<tel>", text)
+        text = _PHONE.sub("<tel>", text)
+        return self._hide(text) if self._hide is not None else text
 
 
 class _Line(logging.Formatter):
@@ -53,21 +67,26 @@ class _Line(logging.Formatter):
     def _message(self, record: logging.LogRecord) -> str:
         return self._safe(record.getMessage())
 
-    def _safe(self, text: str) -> str:
-        return self._redact(_CONTROL.sub(" ", text)).replace("\n", "\\n")[:MAX_LINE]
+    def _safe(self, text: str, limit: int = _MAX_TEXT) -> str:
+        return self._redact(_CONTROL.sub(" ", text[:_MAX_RAW])).replace("\n", "\\n")[:limit]
 
     def _extras(self, record: logging.LogRecord) -> dict[str, object]:
         extras = {name: value for name, value in vars(record).items() if name not in _STANDARD}
         return {
-            name: value if isinstance(value, int | float | bool) or value is None else self._safe(str(value))
+            name: (
+                value
+                if isinstance(value, int | float | bool) or value is None
+                else self._safe(str(value), _MAX_EXTRA)
+            )
             for name, value in extras.items()
         }
 
     def _trace(self, record: logging.LogRecord) -> str:
         if not record.exc_info or record.exc_info[0] is None:
             return ""
-        # Source lines and types tell where; the exception's own text may quote a subscriber or a token.
-        return self._redact("".join(traceback.format_exception(*record.exc_info)))[-MAX_LINE:]
+        trace = "".join(traceback.format_exception(*record.exc_info))[-_MAX_RAW:]
+        # The exception's own text may quote a subscriber or a token.
+        return self._redact(_CONTROL.sub(" ", trace))[-_MAX_TRACE:]
 
 
 class ConsoleFormatter(_Line):
@@ -77,33 +96,59 @@ class ConsoleFormatter(_Line):
         """One line, a traceback indented behind it."""
         when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(record.created))
         extras = " ".join(f"{name}={value}" for name, value in self._extras(record).items() if value != "")
-        line = f"{when} {record.levelname:<7} {self._message(record)} {extras}".rstrip()[:MAX_LINE]
+        line = _fitting(f"{when} {record.levelname:<7} {self._message(record)} {extras}".rstrip(), MAX_LINE)
         trace = self._trace(record)
         return line + "".join(f"\n    {row}" for row in trace.splitlines())
 
 
 class JsonFormatter(_Line):
-    """One JSON object per line."""
+    """One JSON object per line, at most MAX_LINE bytes."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The event with its extras; `trace` when there is one."""
         entry: dict[str, object] = {
             "at": round(record.created, 3),
             "level": record.levelname,
-            "logger": record.name,
+            "logger": record.name[:_MAX_EXTRA],
             "message": self._message(record),
             **self._extras(record),
         }
         if trace := self._trace(record):
             entry["trace"] = trace
-        return json.dumps(entry, ensure_ascii=False)
+        return _bounded(entry)
+
+
+def _bounded(entry: dict[str, object]) -> str:
+    """The entry on one line; its longest texts give way until it fits."""
+    limit = _MAX_TRACE
+    while True:
+        line = json.dumps(entry, ensure_ascii=False)
+        if len(line.encode()) <= MAX_LINE:
+            return line
+        limit //= 2
+        if limit < 8:  # a flood of extras
+            return json.dumps({name: entry[name] for name in ("at", "level", "logger")}, ensure_ascii=False)
+        for name, value in entry.items():
+            if isinstance(value, str) and len(value) > limit:
+                entry[name] = value[-limit:] if name == "trace" else value[:limit]
+
+
+def _fitting(line: str, size: int) -> str:
+    """As much of a line as fits into so many bytes."""
+    return line.encode()[:size].decode(errors="ignore")
 
 
 def set_up_logs(
-    *, level: str, as_json: bool = False, file: Path | None = None, secrets: Iterable[str] = ()
+    *,
+    level: str,
+    as_json: bool = False,
+    file: Path | None = None,
+    secrets: Iterable[str] = (),
+    hide: Hide | None = None,
 ) -> None:
-    """Send every log line to standard error and, when asked, to a rotating file."""
-    redact = Redactor(secrets)
+    """Send every log line, redacted, to standard error and, when asked, to a rotating file."""
+    redact = Redactor(secrets, hide)
+    logging.raiseExceptions = False  # a line that cannot be written would be printed as it is, unredacted
     formatter = JsonFormatter(redact) if as_json else ConsoleFormatter(redact)
     handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
     if file is not None:

@@ -26,7 +26,8 @@ class Chat:
     """Turns a question into an outcome.
 
     `known` summarises long-term memory for a new session; `incident` tells of a network incident that the
-    question may be about; `ask_for_person` tells the admins that a subscriber wants a person.
+    question may be about; `ask_for_person` tells the admins that a subscriber wants a person; `anonymise`
+    takes phone numbers out of what is kept.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class Chat:
         known: Known,
         incident: Incident,
         ask_for_person: AskForPerson,
+        anonymise: Callable[[str], str],
     ) -> None:
         self._texts = texts
         self._answerer = answerer
@@ -45,6 +47,7 @@ class Chat:
         self._known = known
         self._incident = incident
         self._ask_for_person = ask_for_person
+        self._anonymise = anonymise
 
     async def handle(self, context: TurnContext) -> Outcome:
         """Answer the turn's text."""
@@ -70,7 +73,6 @@ class Chat:
     async def _question(self, context: TurnContext) -> Question:
         last = context.last
         known = await self._known(context.key) if context.new_session else ""
-        flags = {flag for stored in context.turn.messages for flag in stored.message.flags}
         return Question(
             key=context.key,
             message_id=f"{last.key.channel}:{last.external_id}",
@@ -78,7 +80,7 @@ class Chat:
             language=context.profile.language,
             known=known,
             context=tuple(Utterance(**line) for line in last.payload.get("context", ())),
-            flags=tuple(sorted(flags)),
+            flags=tuple(sorted(context.flags)),
             channel_strict=context.key.channel == "whatsapp",
         )
 
@@ -99,7 +101,7 @@ class Chat:
             key=context.key,
             at=context.now,
             session_started_at=context.session.created_at,
-            question=context.text,
+            question=self._anonymise(context.text),
             answer=text,
             language=answer.language,
             origin=answer.origin,

@@ -25,20 +25,26 @@ class TurnContext:
     new_session: bool = False
     timed_out: bool = False
     is_admin: bool = False
+    heard_flags: tuple[str, ...] = ()  # what was found in a transcript, as intake finds it in a text
 
     @property
     def key(self) -> ChatKey:
         """The chat this turn belongs to."""
         return self.turn.key
 
-    def asking(self, text: str) -> TurnContext:
+    def asking(self, text: str, *, flags: tuple[str, ...] = ()) -> TurnContext:
         """The same turn with another question: what a choice stands for, or a transcript."""
-        return replace(self, text=text)
+        return replace(self, text=text, heard_flags=flags)
 
     @property
     def last(self) -> InboundMessage:
         """The newest message of the turn."""
         return self.turn.messages[-1].message
+
+    @property
+    def flags(self) -> frozenset[str]:
+        """What intake, and a transcript's hearing, found in the messages."""
+        return frozenset(self.heard_flags).union(*(stored.message.flags for stored in self.turn.messages))
 
     @property
     def kind(self) -> MessageKind:

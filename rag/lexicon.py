@@ -93,6 +93,8 @@ class Lexicon:
         self._targets = _targets(inside | {w for w in common if len(w) > 5})
         self._sounds = _sounds(inside, common)
         self.repair = lru_cache(maxsize=8192)(self._repair)
+        # One turn reads its question several times over, and the lines before it in every turn.
+        self.read = lru_cache(maxsize=512)(self._read)
 
     @classmethod
     def load(cls, folder: Path) -> Lexicon:
@@ -105,7 +107,7 @@ class Lexicon:
     def __len__(self) -> int:
         return len(self._phrases)
 
-    def read(self, text: str) -> Reading:
+    def _read(self, text: str) -> Reading:
         """The question understood word by word, typos repaired."""
         raw = [self.repair(token) for token in tokenise(text)[:_LONGEST_QUESTION]]
         tokens = self._numbers.replace(raw)

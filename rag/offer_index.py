@@ -11,13 +11,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from heapq import nsmallest
-from itertools import product
 
 from rag.catalogue import Offer
 from rag.slots import Bound, Slots
 
 Members = frozenset[int]
-_STEPS = 3000  # combinations of relaxed wishes that are tried at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,18 +159,30 @@ class OfferIndex:
 
     @staticmethod
     def _satisfy(wishes: Sequence[_Wish], sold: Members) -> tuple[Members, float, bool]:
-        """The combination of ways with the largest weight that leaves at least one offer."""
-        ways = [(*wish.ways, (0.0, None)) for wish in wishes]
-        choices = sorted(product(*ways), key=lambda c: -sum(w for w, _ in c))[:_STEPS]
-        for choice in choices:
-            sets = sorted((m for _, m in choice if m is not None), key=len)
-            if not sets:
-                continue
-            members = sets[0].intersection(*sets[1:], sold)
-            if members:
-                exact = all(c == w[0] for c, w in zip(choice, ways, strict=True))
-                return members, sum(weight for weight, _ in choice), exact
-        return frozenset(), 0.0, False
+        """The combination of ways with the largest weight that leaves at least one offer.
+
+        Branch and bound: the surest ways first, given up where the rest cannot make up for what was relaxed.
+        """
+        ordered = sorted(wishes, key=lambda wish: -wish.ways[0][0])
+        hopes = [sum(w.ways[0][0] for w in ordered[i:]) for i in range(len(ordered) + 1)]
+        best: tuple[Members, float, bool] = (frozenset(), 0.0, False)
+
+        def descend(at: int, members: Members | None, weight: float, exact: bool) -> None:
+            nonlocal best
+            if weight + hopes[at] <= best[1]:
+                return
+            if at == len(ordered):
+                if members:
+                    best = (members, weight, exact)
+                return
+            for i, (gain, way) in enumerate(ordered[at].ways):
+                left = way & (sold if members is None else members)
+                if left:
+                    descend(at + 1, left, weight + gain, exact and not i)
+            descend(at + 1, members, weight, exact=False)
+
+        descend(0, None, 0.0, exact=True)
+        return best
 
 
 _TESTS: dict[str, Callable[[Offer], bool]] = {

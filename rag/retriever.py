@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import lru_cache
 
 from domain.answers import Utterance
 from rag.catalogue import Catalogue, Offer
+from rag.embeddings import Vectors
 from rag.knowledge import Topic, topic_passage
 from rag.lexicon import Lexicon, Reading
 from rag.offer_index import Found, OfferIndex
@@ -80,6 +83,10 @@ class Retriever:
         self._topic_index = TopicIndex(topics, lexicon)
         self._today = today
         self._max_age = max_age_days
+        self._passages: dict[tuple[str, bool], Passage] = {}
+        # A turn searches twice for the same: before the canned answers, and for its own.
+        self._found = lru_cache(maxsize=64)(self._find)
+        self.vectors: Vectors | None = None  # attached once computed; without them nothing is fused
         self._codes = catalogue.codes() | {code for topic in topics for code in topic.codes}
 
     def find(
@@ -91,12 +98,24 @@ class Retriever:
         vector: Sequence[float] | None = None,
     ) -> Retrieval:
         """The passages that answer `text`, given what was said before (oldest first)."""
+        if vector is not None and self.vectors is not None:
+            return self._find(text, tuple(history), limit, self._today(), self.vectors.gains(vector))
+        return self._found(text, tuple(history), limit, self._today())
+
+    def _find(
+        self,
+        text: str,
+        history: tuple[Utterance, ...],
+        limit: int,
+        today: date,
+        gains: Mapping[str, float] | None = None,
+    ) -> Retrieval:
         reading = self.lexicon.read(text)
-        own = self._search(reading, read_slots(reading), _Past(), limit)
+        own = self._search(reading, read_slots(reading), _Past(), limit, today, gains)
         if not history or self._stands_alone(reading, own):
             return own
         past = self._past(history)
-        merged = self._search(reading, own.slots.inherit(past.slots), past, limit)
+        merged = self._search(reading, own.slots.inherit(past.slots), past, limit, today, gains)
         if merged.score < own.score or not merged.passages:
             return own
         same = [p.id for p in merged.passages] == [p.id for p in own.passages]
@@ -109,6 +128,10 @@ class Retriever:
         topic = self._topics.get(passage_id)
         return self._of_topic(topic) if topic is not None else None
 
+    def texts(self) -> dict[str, str]:
+        """What each topic's vector is made of."""
+        return {t.id: "\n".join((t.title, *t.questions, t.text)) for t in self._topics.values()}
+
     def codes(self) -> frozenset[str]:
         """Every true code."""
         return self._codes
@@ -118,25 +141,33 @@ class Retriever:
         """Codes that hoaxes spread, and what they pretend."""
         return self.lexicon.hoaxes
 
-    def _search(self, reading: Reading, slots: Slots, past: _Past, limit: int) -> Retrieval:
-        today = self._today()
+    def _search(
+        self,
+        reading: Reading,
+        slots: Slots,
+        past: _Past,
+        limit: int,
+        today: date,
+        gains: Mapping[str, float] | None,
+    ) -> Retrieval:
         offers = self._offer_index.find(slots, today, limit)
         offer_score = _offer_score(offers, slots, reading)
-        boosts = {**past.boosts, **self._quoted(reading)} if reading.codes else past.boosts
+        boosts = Counter(past.boosts)
+        boosts.update(gains or {})
+        boosts.update(self._quoted(reading))
         topics = self._topic_index.find(reading, past.senses, today, boosts)
         topic_score = topics[0][1] if topics else 0.0
-        passages: list[Passage] = []
-        told = [replace(self._of_topic(t), score=score) for t, score in topics[:limit] if score > 0.3]
-        sold = [replace(self._of_offer(o), score=offer_score) for o in offers.offers]
+        told = [(self._of_topic(t), score) for t, score in topics[:limit] if score > 0.3]
+        sold = [(self._of_offer(o), offer_score) for o in offers.offers]
         if offer_score >= topic_score:
-            passages = [*sold, *told]
+            ranked = [*sold, *told]
         elif offer_score > topic_score * 0.75 and sold:
-            passages = [*told[:1], *sold, *told[1:]]
+            ranked = [*told[:1], *sold, *told[1:]]
         else:
-            passages = [*told, *sold]
+            ranked = [*told, *sold]
         best = max(offer_score, topic_score)
         return Retrieval(
-            passages=tuple(passages[:limit]),
+            passages=tuple(replace(passage, score=score) for passage, score in ranked[:limit]),
             slots=slots,
             normalised=_normalised(reading),
             inherited=False,
@@ -182,7 +213,7 @@ class Retriever:
             own = read_slots(reading)
             follows = self._follows(reading, own)
             slots = own.inherit(slots) if follows else own
-            found = self._search(reading, own, _Past(senses=senses if follows else frozenset()), 2)
+            found = self._search(reading, own, _Past(senses=senses if follows else frozenset()), 2, {})
             top = [p for p in found.passages[:1] if p.kind == "topic" and found.score >= DOUBTFUL]
             senses = (senses | reading.senses) if follows else reading.senses
             boosts = {p.id: _PREVIOUS_TOPIC for p in top} or ({} if found.confident else boosts)
@@ -201,10 +232,16 @@ class Retriever:
         return replace(slots, hint_offers=hinted[:5], hint_validity=read_slots(reading).validity)
 
     def _of_offer(self, offer: Offer) -> Passage:
-        return offer_passage(offer, fresh=offer.is_fresh(self._today(), self._max_age))
+        fresh = offer.is_fresh(self._today(), self._max_age)
+        if (offer.id, fresh) not in self._passages:
+            self._passages[offer.id, fresh] = offer_passage(offer, fresh=fresh)
+        return self._passages[offer.id, fresh]
 
     def _of_topic(self, topic: Topic) -> Passage:
-        return topic_passage(topic, fresh=topic.is_fresh(self._today(), self._max_age))
+        fresh = topic.is_fresh(self._today(), self._max_age)
+        if (topic.id, fresh) not in self._passages:
+            self._passages[topic.id, fresh] = topic_passage(topic, fresh=fresh)
+        return self._passages[topic.id, fresh]
 
 
 def _offer_score(found: Found, slots: Slots, reading: Reading) -> float:

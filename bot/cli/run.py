@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import signal
 
+from agent.shield import anonymise, mask
 from bot.app import open_app
 from config.logs import set_up_logs
 from config.settings import Settings, secrets_of
@@ -18,6 +19,7 @@ async def execute(settings: Settings, options: argparse.Namespace) -> int:
         as_json=settings.log_json,
         file=settings.log_file,
         secrets=secrets_of(settings),
+        hide=lambda text: anonymise(mask(text)[0]),
     )
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

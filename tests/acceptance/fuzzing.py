@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from tests.fakes import whatsapp_payloads as meta
-from tests.fakes.telegram import FakeTelegram, person
+from tests.fakes.telegram import FakeTelegram
+from tests.fakes.telegram_wire import person
 
 Json = dict[str, Any]
 

@@ -56,7 +56,7 @@ async def test_the_state_of_a_long_talk_stays_small(store: SqliteStore) -> None:
     saver = checkpointer(store)
     sizes = []
     async with agent_rig([answer(TRUE_DRAFT)], saver=saver) as rig:
-        for i in range(60):
+        for i in range(30):
             with saver.staging(THREAD) as staged:
                 await rig.ask(f"j'ai {500 + i} F, je veux internet pour la semaine")
                 assert staged.write is not None

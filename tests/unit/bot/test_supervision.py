@@ -18,7 +18,7 @@ async def test_the_death_of_a_task_is_reported_by_name(caplog: pytest.LogCapture
     tasks.start("dies", dies())
     assert await asyncio.wait_for(tasks.wait_for_death(), 2) == "dies"
     assert "ValueError: broken" in caplog.text
-    await tasks.stop()
+    await tasks.stop_all()
 
 
 async def test_a_task_that_may_end_ends_quietly() -> None:
@@ -26,7 +26,7 @@ async def test_a_task_that_may_end_ends_quietly() -> None:
     tasks.start("once", asyncio.sleep(0), may_end=True)
     await asyncio.sleep(0.01)
     assert tasks.dead == ""
-    await tasks.stop()
+    await tasks.stop_all()
 
 
 async def test_stop_waits_until_tasks_are_gone() -> None:
@@ -45,6 +45,6 @@ async def test_stop_waits_until_tasks_are_gone() -> None:
     await asyncio.sleep(0)
     await tasks.stop("a")
     assert gone == ["a"]
-    await tasks.stop()
+    await tasks.stop_all()
     assert gone == ["a", "b"]
     assert tasks.dead == ""
