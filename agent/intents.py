@@ -27,6 +27,7 @@ class Intent(StrEnum):
     GOODBYE = "goodbye"
     UNKNOWN_CODE = "unknown_code"
     HOAX = "hoax"
+    NOT_KNOWN = "not_known"
 
 
 def _words(text: str) -> frozenset[str]:
@@ -73,7 +74,17 @@ def decide(
         return Intent.COMPETITOR
     if "secret" in reading.intents:
         return Intent.PIN
+    if _is_not_known(reading, found):
+        return Intent.NOT_KNOWN
     return _person(reading, found) or _talk(reading, found)
+
+
+def _is_not_known(reading: Reading, found: Retrieval) -> bool:
+    """Airtel matters that the knowledge does not hold: rather say so than tell something near."""
+    if found.confident and found.passages[0].kind == "topic":
+        return False
+    abroad = "appel" in reading.senses and "etranger" in reading.senses
+    return "inconnu" in reading.intents or (abroad and not reading.senses & {"envoyer", "recevoir", "argent"})
 
 
 def _person(reading: Reading, found: Retrieval) -> Intent | None:
@@ -120,6 +131,8 @@ def _talk(reading: Reading, found: Retrieval) -> Intent | None:
         return Intent.OFF_TOPIC
     if "insulte" in intents and not ours:
         return Intent.HANDOFF
+    if "menu" in intents and not ours and not found.confident:
+        return Intent.GREETING
     return _smalltalk(reading)
 
 

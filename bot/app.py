@@ -33,6 +33,7 @@ from bot.supervision import Supervisor
 from bot.upkeep import Upkeep
 from bot.watch import Marks, Measures, MemoryWatch
 from config.settings import Settings
+from domain.errors import BotError
 from memory.clock import SteadyClock
 from monitoring.process import LoopProbe, MemoryProbe
 
@@ -104,7 +105,10 @@ class App:
         await pipeline.intake.drain()
         await pipeline.sender.drain(max(0.5, deadline - time.monotonic()))
         await self._jobs.stop()
-        await self._upkeep.save()
+        try:
+            await self._upkeep.save()
+        except BotError as error:  # what it keeps is a convenience; the rest of the stop is not
+            logger.warning("caches not saved: %s", error, extra={"action": "drain"})
         await self.server.stop()
         await self._tasks.stop_all()
         logger.info("stopped", extra={"action": "stopped"})

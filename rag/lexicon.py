@@ -20,7 +20,8 @@ from rag.lexicon_files import Tables
 from rag.normalise import find_codes, sound, tokenise
 from rag.numbers import NumberReader
 
-_LARGE = 150_000  # francs that no offer costs: the question is about a limit
+# Francs that no offer costs: the question is about a limit. Above stand phone numbers.
+_LARGE, _PHONE = 150_000, 20_000_000
 _LONGEST_QUESTION = 120  # words of a question that are read; more is never one question
 
 
@@ -114,7 +115,7 @@ class Lexicon:
         words = tuple(self._words(tokens))
         senses = frozenset(sense for word in words for sense in word.senses)
         senses |= _without_account(words)
-        if any(number >= _LARGE for number in _figures(words)):
+        if any(_LARGE <= number < _PHONE for number in _figures(words)):
             senses |= {"grossesomme"}
         found = self._found_intents(raw) | (self._found_intents(tokens) if tokens != raw else frozenset())
         return Reading(words, senses, find_codes(text), found)

@@ -28,6 +28,22 @@ _STRANGE = 0.08  # each word nobody knows makes a weak match less sure
 _OFFER_WORD = 0.7
 _SHORT = 4  # a question of so few words leans on what was said before
 _SERVICES = frozenset({"internet", "appel", "sms", "illimite", "nuit"})
+_ABOUT_OFFERS = frozenset(
+    (
+        "forfait",
+        "activer",
+        "acheter",
+        "combien",
+        "prix",
+        "quoi",
+        "comment",
+        "salut",
+        "merci",
+        "airtel",
+        "suite",
+        "ou",
+    )
+)
 _FOLLOWS = frozenset({"suite"})
 
 
@@ -114,7 +130,7 @@ class Retriever:
         own = self._search(reading, read_slots(reading), _Past(), limit, today, gains)
         if not history or self._stands_alone(reading, own):
             return own
-        past = self._past(history)
+        past = self._past(history, today)
         merged = self._search(reading, own.slots.inherit(past.slots), past, limit, today, gains)
         if merged.score < own.score or not merged.passages:
             return own
@@ -201,7 +217,7 @@ class Retriever:
             return True
         return slots.has_figures and not (slots.services or slots.unlimited or slots.data or slots.minutes)
 
-    def _past(self, history: Sequence[Utterance]) -> _Past:
+    def _past(self, history: Sequence[Utterance], today: date) -> _Past:
         slots = Slots()
         senses: frozenset[str] = frozenset()
         boosts: dict[str, float] = {}
@@ -213,7 +229,9 @@ class Retriever:
             own = read_slots(reading)
             follows = self._follows(reading, own)
             slots = own.inherit(slots) if follows else own
-            found = self._search(reading, own, _Past(senses=senses if follows else frozenset()), 2, {})
+            found = self._search(
+                reading, own, _Past(senses=senses if follows else frozenset()), 2, today, None
+            )
             top = [p for p in found.passages[:1] if p.kind == "topic" and found.score >= DOUBTFUL]
             senses = (senses | reading.senses) if follows else reading.senses
             boosts = {p.id: _PREVIOUS_TOPIC for p in top} or ({} if found.confident else boosts)
@@ -247,6 +265,8 @@ class Retriever:
 def _offer_score(found: Found, slots: Slots, reading: Reading) -> float:
     if not found.offers:
         return 0.0
+    if slots.offer_word and not (reading.senses - _ABOUT_OFFERS or reading.unknown or slots.has_figures):
+        return CONFIDENT  # "vos forfaits ?"
     score = found.weight
     if slots.offer_word and found.weight != _OFFER_WORD:
         score += _OFFER_WORD

@@ -17,6 +17,7 @@ import orjson
 
 from config.settings import ROOT
 from config.texts import Texts
+from domain.messages import Language
 from tests.acceptance.bot_process import Cold, Forked, Running, environment
 from tests.acceptance.history import Verdict, count_of, judge, rows_of, turns_of
 from tests.acceptance.subscribers import SlowTelegram, Subscribers, script, telegram_settings
@@ -96,6 +97,7 @@ async def crash_run(folder: Path, plan: Plan, *, wanted: list[tuple[str, ...]]) 
         running.terminate()
         outcome.odd_exits += [code for code in [await running.ended()] if code]
     texts = Texts.load(ROOT / "data" / "texts")
+    apologies = {texts.get("pipeline.parked", language) for language in Language}
     database = folder / "memory.db"
     rows = rows_of(database)
     (folder / "received.json").write_bytes(orjson.dumps(telegram.texts()))

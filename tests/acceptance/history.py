@@ -7,7 +7,7 @@ chat must hold them once each and in order, and each phone must have shown each 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -96,13 +96,13 @@ def judge(
     asked: Mapping[str, int],
     rows: Mapping[str, Sequence[Row]],
     received: Mapping[str, Sequence[str]],
-    apology: str,
+    apologies: Collection[str],
 ) -> Verdict:
     """Compare each chat with the truth. `asked` is how many messages of each chat were acknowledged."""
     verdict = Verdict(acknowledged=sum(asked.values()))
     for chat, count in asked.items():
         held = rows.get(chat, ())
-        _judge_turns(verdict, chat, truth[:count], turns_of(held), normal(apology))
+        _judge_turns(verdict, chat, truth[:count], turns_of(held), {normal(text) for text in apologies})
         _judge_copies(verdict, chat, held, [normal(text) for text in received.get(chat, ())])
     return verdict
 
@@ -112,9 +112,9 @@ def _judge_turns(
     chat: str,
     truth: Sequence[tuple[str, ...]],
     turns: Sequence[tuple[str, ...]],
-    apology: str,
+    apologies: Collection[str],
 ) -> None:
-    parked = sum(turn == (apology,) for turn in turns)
+    parked = sum(len(turn) == 1 and turn[0] in apologies for turn in turns)
     verdict.parked += parked
     verdict.replies += sum(map(len, turns))
     verdict.lost += max(0, len(truth) - len(turns))

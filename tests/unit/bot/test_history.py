@@ -18,7 +18,7 @@ def _rows(states: Sequence[str] = ("sent",) * 4) -> list[Row]:
 
 
 def _judge(rows: Sequence[Row], received: str, asked: int = 3) -> Verdict:
-    return judge(TRUTH, {"1": asked}, {"1": rows}, {"1": received.split()}, APOLOGY)
+    return judge(TRUTH, {"1": asked}, {"1": rows}, {"1": received.split()}, {APOLOGY})
 
 
 def test_a_perfect_run() -> None:
