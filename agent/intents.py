@@ -56,6 +56,8 @@ _ARTICLES = _words(
     "un une le la les des mon son sa l mes ses ce cet a an the du de wani wata fo lambar numero"
 )
 _LOSABLE = frozenset({"sim", "telephone", "appareil", "compte", "argent", "airtelmoney", "numero", "credit"})
+# Intents that count only where nothing of ours is named.
+_ALONE = {"demande": Intent.OFF_TOPIC, "insulte": Intent.HANDOFF, "menu": Intent.GREETING}
 _SURE_TOPIC = 1.9  # an off-topic word beside a surely found topic is only colour
 
 
@@ -81,9 +83,10 @@ def decide(
 
 def _is_not_known(reading: Reading, found: Retrieval) -> bool:
     """Airtel matters that the knowledge does not hold: rather say so than tell something near."""
-    if found.confident and found.passages[0].kind == "topic":
-        return False
-    abroad = "appel" in reading.senses and "etranger" in reading.senses
+    if found.passages and found.passages[0].kind == "topic":
+        if found.score >= _SURE_TOPIC or (found.imported and found.confident):
+            return False
+    abroad = bool(reading.senses & {"appel", "sms"}) and "etranger" in reading.senses
     return "inconnu" in reading.intents or (abroad and not reading.senses & {"envoyer", "recevoir", "argent"})
 
 
@@ -127,13 +130,10 @@ def _talk(reading: Reading, found: Retrieval) -> Intent | None:
         return Intent.OFF_TOPIC
     if "identite" in intents and not (ours and found.score >= _SURE_TOPIC):
         return Intent.IDENTITY
-    if "demande" in intents and not ours:
-        return Intent.OFF_TOPIC
-    if "insulte" in intents and not ours:
-        return Intent.HANDOFF
-    if "menu" in intents and not ours and not found.confident:
-        return Intent.GREETING
-    return _smalltalk(reading)
+    if (said := _smalltalk(reading)) is not None or ours:
+        return said
+    asked = next((i for name, i in _ALONE.items() if name in intents), None)
+    return None if asked is Intent.GREETING and found.confident else asked
 
 
 def _smalltalk(reading: Reading) -> Intent | None:

@@ -55,11 +55,12 @@ class Rig:
         """Start a bot; returns once it asks for updates."""
         before = await self.polls()
         child = await spawn(bot, *self._command(bot), folder=self.folder, **self._environment(bot))
-        async with asyncio.timeout(START_SECONDS):
-            while await self.polls() <= before:
-                if child.process.returncode is not None:
-                    raise RuntimeError(f"{bot} did not start: {self.log(bot)[-2000:]}")
-                await asyncio.sleep(0.01)
+        over = time.monotonic() + START_SECONDS
+        while await self.polls() <= before:
+            if child.process.returncode is not None or time.monotonic() > over:
+                await child.kill()
+                raise RuntimeError(f"{bot} did not start: {self.log(bot)[-2000:]}")
+            await asyncio.sleep(0.01)
         return child
 
     def log(self, bot: str) -> str:

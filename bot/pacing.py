@@ -32,6 +32,12 @@ class TokenBucket:
         self._refill(now)
         return max(0, int(self.tokens))
 
+    def refill_at(self, rate: float, now: float) -> None:
+        """Refill at another rate from now on."""
+        if rate != self.rate:
+            self._refill(now)
+            self.rate = rate
+
     def spend(self, now: float, count: float = 1.0) -> None:
         """Take tokens, into debt if need be: the debt is how a queue forms in order."""
         self._refill(now)

@@ -24,6 +24,8 @@ _JOINED = re.compile(r"(?<=\w)'(?=\w)")
 _GLUED = re.compile(r"(\d)\s?(jrs?|j|hrs?|h|mns?|min|g)(?![\w'])")
 _GLUED_NAMES = {"j": " jours ", "h": " heures ", "m": " minutes ", "g": " giga "}
 _GENERATION = re.compile(r"(?<![\d.,])[2-5]\s?g(?!\w)")
+# "le - cher", "le + gros": signs that stand for words.
+_SIGNS = ((re.compile(r"(?<!\w)-\s?(?=ch)"), "moins "), (re.compile(r"(?<!\w)\+\s?(?=[a-z])"), "plus "))
 _KILO = re.compile(r"(?<![\w.,])(\d{1,3})\s?k\b")
 _TOKEN = re.compile(r"code\d+code|\d+(?:[.,]\d+)?|%|[^\W\d_]+")
 _MAIL = re.compile(r"\S+@\S+|https?://\S+|www\.\S+")
@@ -57,6 +59,8 @@ def tokenise(text: str) -> list[str]:
     folded = _KILO.sub(r"\g<1>000 ", folded)
     folded = _GENERATION.sub(lambda m: f"{m[0][0]} generation ", folded)
     folded = _GLUED.sub(lambda m: m[1] + _GLUED_NAMES[m[2][0]], folded)
+    for sign, word in _SIGNS:
+        folded = sign.sub(word, folded)
     folded = _ELISION.sub(r"\1 ", folded)
     folded = _JOINED.sub("", folded)
     return [t.replace(",", ".") if t[0].isdigit() else t for t in _TOKEN.findall(folded)]

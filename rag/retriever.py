@@ -63,6 +63,7 @@ class Retrieval:
     exact: bool = True
     score: float = 0.0
     total_offers: int = 0
+    imported: bool = False  # the best topic has no keywords: its words were found in a document
     reading: Reading = field(default_factory=lambda: Reading((), frozenset()))
 
     @property
@@ -191,6 +192,7 @@ class Retriever:
             exact=offers.exact,
             score=best,
             total_offers=offers.total,
+            imported=bool(topics) and not topics[0][0].keywords,
             reading=reading,
         )
 

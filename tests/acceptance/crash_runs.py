@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -24,6 +25,7 @@ from tests.acceptance.subscribers import SlowTelegram, Subscribers, script, tele
 
 QUIET_SECONDS = 300.0
 UNLIMITED = 10**9
+CRASH = re.compile(r"Traceback \(most recent call last\)|\w+ crashed\"")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,7 @@ async def crash_run(folder: Path, plan: Plan, *, wanted: list[tuple[str, ...]]) 
     database = folder / "memory.db"
     rows = rows_of(database)
     (folder / "received.json").write_bytes(orjson.dumps(telegram.texts()))
-    outcome.verdict = judge(wanted, people.acknowledged, rows, telegram.texts(), texts.get("pipeline.parked"))
+    outcome.verdict = judge(wanted, people.acknowledged, rows, telegram.texts(), apologies)
     outcome.intact = (
         count_of(database, "SELECT count(*) FROM pragma_integrity_check WHERE integrity_check = 'ok'") == 1
     )
@@ -170,4 +172,4 @@ async def _died(running: Running, people: Subscribers, outcome: Outcome) -> None
     outcome.slowest_stop = max(outcome.slowest_stop, time.monotonic() - stopping)
     if code != (0 if outcome.plan.gently else -9):
         outcome.odd_exits.append(code)
-    outcome.crashes_logged += running.text().count("Traceback")
+    outcome.crashes_logged += len(CRASH.findall(running.text()))

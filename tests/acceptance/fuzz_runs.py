@@ -28,6 +28,7 @@ FUZZED_CHATS = 40
 PROBES = 20
 FLIGHT = 16
 MAX_BODY = 200 * 1024
+_WRONG = re.compile(r'"level": "(?:ERROR|CRITICAL)"|Traceback \(most recent call last\)')
 _SEED_ID = re.compile(rb'"wamid\.[^"]*"')
 
 
@@ -73,11 +74,10 @@ async def fuzz_run(folder: Path, *, updates: int, seed: int = 1) -> FuzzOutcome:
         await asyncio.gather(watch, return_exceptions=True)
         running.terminate()
         outcome.exit_code = await running.ended()
-    log = running.text()
-    outcome.exceptions = log.count("Traceback (most recent call last)")
-    if outcome.exceptions:
-        place = log.index("Traceback (most recent call last)")
-        outcome.first_exception = log[max(0, place - 200) : place + 3000]
+    found = list(_WRONG.finditer(log := running.text()))
+    outcome.exceptions = len(found)
+    if found:
+        outcome.first_exception = log[max(0, found[0].start() - 300) : found[0].start() + 3000]
     rows = rows_of(folder / "memory.db")
     outcome.unanswered = sum(not rows.get(chat) for chat in probe.chats)
     return outcome

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from agent.canned import Canned
@@ -11,8 +13,10 @@ from agent.shield import mask
 from config.texts import Texts
 from domain.answers import Answer, Origin, Utterance
 from domain.messages import Language
+from rag.ingest import ingest
+from rag.library import Library
 from rag.normalise import find_codes
-from tests.unit.rag.knowledge_base import DATA, shipped
+from tests.unit.rag.knowledge_base import DATA, TODAY, copy_of_data, shipped
 
 TEXTS = Texts.load(DATA / "texts")
 CANNED = Canned(TEXTS, shipped)
@@ -59,6 +63,9 @@ def reply(text: str, *history: str, strict: bool = False) -> Answer | None:
         ("j'ai perdu ma SIM", Intent.URGENT),
         ("*999*1# donne 10 Go gratuits ?", Intent.UNKNOWN_CODE),
         ("le code *121*5000# marche ?", Intent.HOAX),
+        ("combien pour appeler la France ?", Intent.NOT_KNOWN),
+        ("je veux annuler mon forfait", Intent.NOT_KNOWN),
+        ("aide", Intent.GREETING),
     ],
 )
 def test_each_intent_has_its_answer(text: str, intent: Intent) -> None:
@@ -105,6 +112,21 @@ def test_a_strict_channel_refuses_what_nobody_knows() -> None:
     answer = reply("parlons de tout et de rien", strict=True)
     assert answer is not None
     assert answer.topic == Intent.OFF_TOPIC
+
+
+def test_what_is_not_known_is_said_until_a_document_tells_it(tmp_path: Path) -> None:
+    answer = reply("le roaming au Nigéria ?")
+    assert answer is not None
+    assert answer.topic == Intent.NOT_KNOWN
+    data = copy_of_data(tmp_path)
+    source = tmp_path / "roaming.txt"
+    source.write_text("Le roaming au Nigéria s'active en boutique.", encoding="utf-8")
+    ingest(source, data, today=TODAY)
+    told = Canned(TEXTS, lambda: Library.load(data, today=lambda: TODAY).retriever)
+    again = told.reply(
+        "le roaming au Nigéria ?", flags=(), language=Language.FRENCH, history=(), strict=False
+    )
+    assert again is None
 
 
 def test_a_quoted_false_code_is_never_repeated() -> None:

@@ -133,3 +133,15 @@ def test_told_to_wait_everywhere_or_repeatedly_pauses_the_account(everywhere: bo
         outlet.note(key, RateLimited("429", seconds=30, everywhere=everywhere), 0.0)
     assert outlet.room(30.0) == 0
     assert outlet.room(30.5) > 0
+
+
+def test_a_channel_that_lowers_its_rate_is_followed() -> None:
+    channel = ScriptedChannel(pacing=Pacing(10.0, 10.0, 100.0, 100.0))
+    outlet = Outlet(channel, 0.0)
+    for _ in range(10):
+        outlet.begin(CHAT, 0.0)
+        outlet.end()
+    assert outlet.room(0.5) == 5
+    channel.pacing = Pacing(1.0, 10.0, 100.0, 100.0)
+    assert outlet.room(0.5) == 5  # what was earned before stays
+    assert outlet.room(1.5) == 6  # one second at the new rate
