@@ -83,9 +83,9 @@ def decide(
 
 def _is_not_known(reading: Reading, found: Retrieval) -> bool:
     """Airtel matters that the knowledge does not hold: rather say so than tell something near."""
-    if found.passages and found.passages[0].kind == "topic":
-        if found.score >= _SURE_TOPIC or (found.imported and found.confident):
-            return False
+    told = found.score >= _SURE_TOPIC or (found.imported and found.confident)
+    if told and found.passages[0].kind == "topic":
+        return False
     abroad = bool(reading.senses & {"appel", "sms"}) and "etranger" in reading.senses
     return "inconnu" in reading.intents or (abroad and not reading.senses & {"envoyer", "recevoir", "argent"})
 

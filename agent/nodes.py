@@ -38,6 +38,7 @@ _LINES_FOR_RETRIEVAL = 8
 _MOST_CHARS = 2000  # of what a model wrote, when it is shown to it again
 _MOST_ARGUMENTS = 4000
 _OWN_WORD = 4  # letters of the shortest word that may be about the subscriber
+_ASIDE = "horssujet"  # the sense of words that are about anything but us
 
 
 class Talk(TypedDict):
@@ -221,8 +222,9 @@ class Nodes:
 
     def _repeats(self, work: Work, text: str) -> bool:
         """Whether a text says again what only this subscriber said: words that no record has."""
-        reading = work.retrieval.reading.words if work.retrieval is not None else ()
-        own = {w.text for w in reading if not w.senses and w.number is None and len(w.text) >= _OWN_WORD}
+        words = work.retrieval.reading.words if work.retrieval is not None else ()
+        about_us = {w.text for w in words if w.number is not None or (w.senses and _ASIDE not in w.senses)}
+        own = {w.text for w in words if len(w.text) >= _OWN_WORD} - about_us
         repeated = own.intersection(tokenise(text))
         if not repeated:
             return False

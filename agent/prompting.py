@@ -22,6 +22,15 @@ LANGUAGE_NAMES = {
 }
 NOTHING_FOUND = "(rien trouvé)"
 _COPIED_WORDS = 7  # in a row: no coincidence
+_MANY_WORDS = 30
+_FEW_DIFFERENT = 0.25  # of many words: a model that has lost its way
+# "envoyez-moi votre code PIN": nobody of ours ever asks for it; "ne donnez jamais votre code" is another thing.
+_ASKS_FOR_SECRET = re.compile(
+    r"\b(?:(?:donne|envoie|envoye|dite|di|tape|[eé]cri(?:ve)?|indique|communique|transmet(?:te)?|partage|confirme)[sz]?"
+    r"[- ]?(?:moi|nous)|(?:send|give|tell|show|text|type)s? (?:me|us)|(?:ba|aiko|tura|fa[dɗ]a)\s?(?:mini|min|ni|mana))\b"
+    r"[^.!?\n]{0,40}\b(?:pin|otp|codes? (?:secret|re[cç]u|de (?:validation|confirmation))|mot de passe|password|sirri)",
+    re.IGNORECASE,
+)
 # Only our own lines may open or close a fence.
 _FENCE = re.compile(r"</?\s*(?:donnees|données|question)\s*>|<\|[^|>]{0,40}\|>", re.IGNORECASE)
 
@@ -44,12 +53,18 @@ class Prompts:
         return cls(SystemMessage(system), question, known, repair, frozenset(_phrases(system)))
 
     def faults(self, draft: str) -> tuple[str, ...]:
-        """What a draft must not be, apart from ungrounded: empty, or a copy of these rules."""
+        """What a draft must not be, apart from ungrounded: empty, endless, our rules, a hunt for secrets."""
         if not draft:
             return ("la réponse est vide",)
-        if self.secret.isdisjoint(_phrases(draft)):
-            return ()
-        return ("la réponse recopie tes consignes",)
+        faults = []
+        if not self.secret.isdisjoint(_phrases(draft)):
+            faults.append("la réponse recopie tes consignes")
+        if _ASKS_FOR_SECRET.search(draft):
+            faults.append("la réponse demande un code secret")
+        words = tokenise(draft)
+        if len(words) >= _MANY_WORDS and len(set(words)) < _FEW_DIFFERENT * len(words):
+            faults.append("la réponse se répète sans fin")
+        return tuple(faults)
 
     def conversation(
         self,

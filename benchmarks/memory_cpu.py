@@ -61,10 +61,8 @@ class Recorder(InMemorySaver):
         await super().aput_writes(config, *rest)
 
 
-class OurRecorder(Recorder):
+class OurRecorder(Recorder, OurVersions):
     """With the versions of our saver."""
-
-    get_next_version = OurVersions.get_next_version
 
 
 async def record(saver: Recorder, **how: Any) -> list[list[Call]]:

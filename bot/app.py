@@ -30,7 +30,7 @@ from bot.reports import performance_report, sessions_report
 from bot.sender import Sender
 from bot.server import Providers, Server
 from bot.supervision import Supervisor
-from bot.upkeep import Upkeep
+from bot.upkeep import Upkeep, load_vectors_into
 from bot.watch import Marks, Measures, MemoryWatch
 from config.settings import Settings
 from domain.errors import BotError
@@ -69,6 +69,7 @@ class App:
         tasks.start("alerts", self.core.alerting.run())
         tasks.start("sender", pipeline.sender.run())
         tasks.start("dispatcher", pipeline.dispatcher.run())
+        tasks.start("vectors", load_vectors_into(self.core), may_end=True)
         tasks.start("loop-probe", LoopProbe(self.core.metrics, on_stall=self._stalled).run())
         address = await self.server.start()
         for name, receive in pipeline.connections.receivers.items():

@@ -16,6 +16,7 @@ from agent.breaker import Breaker
 from agent.budget import Budget
 from agent.building import build_agent
 from agent.calling import Completes
+from agent.embedding import Embedder
 from agent.transcription import Transcriber
 from bot.admins import Admins
 from bot.alerting import Alerting
@@ -58,6 +59,7 @@ class Core:
     admins: Admins
     alerting: Alerting
     transcriber: Transcriber | None
+    embedder: Embedder | None
     clock: Clock
     preloading: dict[str, object] = field(default_factory=dict)
     channels: dict[tuple[str, str], Channel] = field(default_factory=dict)
@@ -109,6 +111,7 @@ async def open_core(
     )
     await budget.load()
     cache = _cache(settings, metrics)
+    embedder = _embedder(settings, http)
     agent = build_agent(
         library=library,
         texts=texts,
@@ -118,6 +121,7 @@ async def open_core(
         breaker=Breaker(metrics.breaker_open),
         budget=budget,
         cache=cache,
+        embed=embedder.of_question if embedder else None,
         max_history_tokens=settings.max_history_tokens,
         max_session_messages=settings.max_session_messages,
         turn_timeout=settings.llm_turn_timeout,
@@ -150,6 +154,7 @@ async def open_core(
         admins=admins,
         alerting=alerting,
         transcriber=_transcriber(settings, http),
+        embedder=embedder,
         clock=clock,
         preloading=preloading,
         alert_channels=alert_channels,
@@ -216,6 +221,18 @@ def _model(settings: Settings, http: aiohttp.ClientSession) -> Completes | None:
         key=settings.openai_api_key,
         timeout=settings.llm_timeout,
         max_tokens=settings.llm_max_tokens,
+    )
+
+
+def _embedder(settings: Settings, http: aiohttp.ClientSession) -> Embedder | None:
+    if not settings.model_enabled or not settings.openai_embeddings_model:
+        return None
+    key = settings.openai_api_key
+    return Embedder(
+        http,
+        base_url=settings.openai_base_url or OPENAI_URL,
+        key=key.get_secret_value() if key else None,
+        model=settings.openai_embeddings_model,
     )
 
 

@@ -58,7 +58,7 @@ class Outlet:
         """How many parts it may be given now."""
         if now < self._held_until:
             return 0
-        self._bucket.refill_at(self.channel.pacing.global_rate, now)  # a throttled channel lowers its own rate
+        self._bucket.refill_at(self.channel.pacing.global_rate, now)  # lowered when throttled
         free = (1 if self._holds else self._max_in_flight) - self._in_flight
         return max(0, min(free, self._bucket.available(now)))
 

@@ -11,6 +11,7 @@ from bot.figures import Figures
 from bot.jobs import Job, Jobs
 from bot.watch import MemoryWatch
 from domain.errors import BotError
+from rag.embeddings import load_vectors
 
 logger = logging.getLogger(__name__)
 
@@ -103,5 +104,23 @@ async def reload_knowledge(core: Core) -> str:
         if core.cache is not None:
             core.cache.purge()
         core.preloading.update(items=dict(core.library.sizes), version=core.library.version)
+        await load_vectors_into(core)
         logger.info("knowledge reloaded", extra={"action": "reload", "version": core.library.version})
     return core.library.broken or core.library.version
+
+
+async def load_vectors_into(core: Core) -> None:
+    """Give the retriever the vectors of its topics; without them the search by words goes on alone."""
+    if core.embedder is None:
+        return
+    retriever = core.library.retriever
+    try:
+        vectors = await load_vectors(
+            retriever.texts(), core.store.notes, core.embedder.of_texts, model=core.embedder.model
+        )
+    except BotError as error:
+        logger.warning("no vectors: %s", error, extra={"action": "vectors"})
+        return
+    retriever.vectors = vectors
+    core.preloading["vectors"] = len(vectors)
+    logger.info("vectors loaded", extra={"action": "vectors", "topics": len(vectors)})

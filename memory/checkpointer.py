@@ -227,9 +227,8 @@ class Checkpointer(BaseCheckpointSaver[str]):
                 self.forget(thread_id)
 
     def get_next_version(self, current: str | None, channel: None) -> str:
-        """Versions of a channel sort as text; a whole checkpoint is one blob, so they need no random part."""
-        number, _, _ = (current or "0").partition(".")
-        return f"{int(number) + 1:08d}"
+        """The channel's next version."""
+        return next_version(current)
 
     def _known(self, thread_id: str) -> CheckpointTuple | None:
         staged = self._staged.get(thread_id)
@@ -288,6 +287,12 @@ class Checkpointer(BaseCheckpointSaver[str]):
         parent = _config(row.thread_id, row.namespace, row.parent_id) if row.parent_id else None
         config = _config(row.thread_id, row.namespace, row.checkpoint_id)
         return CheckpointTuple(config, checkpoint, metadata, parent, writes)  # type: ignore[arg-type]
+
+
+def next_version(current: str | None) -> str:
+    """Versions sort as text; a whole checkpoint is one blob, so they need no random part."""
+    number, _, _ = (current or "0").partition(".")
+    return f"{int(number) + 1:08d}"
 
 
 def _names(config: RunnableConfig) -> tuple[str, str, str | None]:
