@@ -44,7 +44,7 @@ _SMALLTALK = ("aurevoir", "merci", "salut", "accord")
 _POLITE = _words(
     "proche suite airtel comment quoi aujourdhui jour nuit rien services ou servir verifier taimako"
     " combien usage validite heure semaine lieu ville aumoins activer telephone numero plusgrand"
-    " gratuit payer quand serviceclient"
+    " gratuit payer quand serviceclient sans oubien entre seulement"
 )
 _TOWARDS = _words(
     "vers ver a o au aux sur chez numero numeros num client clients abonne abonnes puce puces reseau"

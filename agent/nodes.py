@@ -223,8 +223,12 @@ class Nodes:
     def _repeats(self, work: Work, text: str) -> bool:
         """Whether a text says again what only this subscriber said: words that no record has."""
         words = work.retrieval.reading.words if work.retrieval is not None else ()
-        about_us = {w.text for w in words if w.number is not None or (w.senses and _ASIDE not in w.senses)}
-        own = {w.text for w in words if len(w.text) >= _OWN_WORD} - about_us
+        about_us = " ".join(
+            w.text for w in words if w.number is not None or (w.senses and _ASIDE not in w.senses)
+        )
+        own = {word for word in tokenise(work.question.text) if len(word) >= _OWN_WORD}.difference(
+            about_us.split()
+        )
         repeated = own.intersection(tokenise(text))
         if not repeated:
             return False

@@ -24,13 +24,15 @@ NOTHING_FOUND = "(rien trouvé)"
 _COPIED_WORDS = 7  # in a row: no coincidence
 _MANY_WORDS = 30
 _FEW_DIFFERENT = 0.25  # of many words: a model that has lost its way
-# "envoyez-moi votre code PIN": nobody of ours ever asks for it; "ne donnez jamais votre code" is another thing.
-_ASKS_FOR_SECRET = re.compile(
-    r"\b(?:(?:donne|envoie|envoye|dite|di|tape|[eé]cri(?:ve)?|indique|communique|transmet(?:te)?|partage|confirme)[sz]?"
-    r"[- ]?(?:moi|nous)|(?:send|give|tell|show|text|type)s? (?:me|us)|(?:ba|aiko|tura|fa[dɗ]a)\s?(?:mini|min|ni|mana))\b"
-    r"[^.!?\n]{0,40}\b(?:pin|otp|codes? (?:secret|re[cç]u|de (?:validation|confirmation))|mot de passe|password|sirri)",
-    re.IGNORECASE,
+# "envoyez-moi votre code PIN": nobody of ours asks for it; "ne donnez jamais votre code" is another thing.
+_TELL_ME = (
+    r"(?:(?:donne|envoie|envoye|dite|di|tape|[eé]cri(?:ve)?|indique|communique|transmet(?:te)?|partage)[sz]?"
+    r"[- ]?(?:moi|nous)|(?:send|give|tell|show|text) (?:me|us)|(?:ba|aiko|tura|fa[dɗ]a)\s?(?:mini|min|ni|mana))"
 )
+_A_SECRET = (
+    r"(?:pin|otp|codes? (?:secret|re[cç]u|de (?:validation|confirmation))|mot de passe|password|sirri)"
+)
+_ASKS_FOR_SECRET = re.compile(rf"\b{_TELL_ME}\b[^.!?\n]{{0,40}}\b{_A_SECRET}", re.IGNORECASE)
 # Only our own lines may open or close a fence.
 _FENCE = re.compile(r"</?\s*(?:donnees|données|question)\s*>|<\|[^|>]{0,40}\|>", re.IGNORECASE)
 

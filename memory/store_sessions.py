@@ -130,7 +130,7 @@ def save_session(connection: sqlite3.Connection, session: SessionRecord) -> None
         session.created_at,
     )
     if connection.execute(_UPDATE, values).rowcount == 0:
-        drop_session(connection, chat)
+        drop_session(connection, chat, expired=True)  # its timeout was found by the turn, not by the clean-up
         connection.execute(_INSERT, values)
         add_to(connection, sessions_total=1)
 

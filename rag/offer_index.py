@@ -55,6 +55,14 @@ class _Column:
     def at_least(self, value: int) -> Members:
         return self.between(value, self._values[-1]) if self._values else frozenset()
 
+    def bounded(self, value: int, bound: Bound) -> Members | None:
+        """What lies on the asked side of a value; None where exactly the value is asked."""
+        if bound in {Bound.AT_MOST, Bound.BELOW}:
+            return self.between(0, value - (bound is Bound.BELOW))
+        if bound in {Bound.AT_LEAST, Bound.ABOVE}:
+            return self.at_least(value + (bound is Bound.ABOVE))
+        return None
+
     def near(self, value: int) -> Members:
         """The neighbours on both sides."""
         i = bisect_left(self._values, value)
@@ -123,7 +131,8 @@ class OfferIndex:
             wishes.append(_figure(column, slots.minutes, slots.minutes_bound, 1.6))
         if slots.validity is not None:
             near = self._validity.near(slots.validity)
-            exact = self._validity.exact(slots.validity)
+            named = slots.validities or (slots.validity,)
+            exact = frozenset().union(*(self._validity.exact(hours) for hours in named))
             wishes.append(_Wish(((0.9, exact), (0.35, near))))
         return wishes
 
@@ -131,17 +140,23 @@ class OfferIndex:
         price = slots.price or 0
         if len(slots.prices) > 1:
             low, high = min(slots.prices), max(slots.prices)
+            if slots.price_bound is Bound.BETWEEN:
+                return _Wish(((1.3, self._price.between(low, high)),))
             named = frozenset().union(*(self._price.exact(p) for p in slots.prices))
             return _Wish(((1.3, named), (0.7, self._price.between(low, high))))
         within = self._price.between(0, price)
-        if slots.price_bound is Bound.AT_MOST:
-            return _Wish(((1.3, within),))
-        if slots.price_bound is Bound.AT_LEAST:
-            return _Wish(((1.3, self._price.at_least(price)),))
+        if (bounded := self._price.bounded(price, slots.price_bound)) is not None:
+            # "moins de 100 F" where nothing is below: what costs just that much is the nearest
+            return _Wish(((1.3, bounded), (1.0, bounded | self._price.exact(price))))
         return _Wish(((1.3, self._price.exact(price)), (0.7, within), (0.2, self._price.near(price))))
 
     def _kind_wishes(self, slots: Slots) -> list[_Wish]:
-        wishes = [_Wish(((1.0, self._has[service]),)) for service in sorted(slots.services)]
+        having = [self._has[service] for service in sorted(slots.services)]
+        if slots.any_service:
+            having = [frozenset().union(*having)]
+        wishes = [_Wish(((1.0, members),)) for members in having]
+        for service in sorted(slots.without):
+            wishes.append(_Wish(((1.2, frozenset(range(len(self))) - self._has[service]),)))
         if slots.unlimited:
             wishes.append(_Wish(((1.5, self._unlimited(slots)), (0.5, self._has["illimite"]))))
         if slots.night:
@@ -153,7 +168,7 @@ class OfferIndex:
         return wishes
 
     def _unlimited(self, slots: Slots) -> Members:
-        if "sms" in slots.services and "appel" not in slots.services:
+        if slots.unlimited_sms:
             return self._has["smsillimite"]
         return self._has["appelillimite"]
 
@@ -199,10 +214,8 @@ _TESTS: dict[str, Callable[[Offer], bool]] = {
 
 
 def _figure(column: _Column, value: int, bound: Bound, weight: float) -> _Wish:
-    if bound is Bound.AT_LEAST:
-        return _Wish(((weight, column.at_least(value)),))
-    if bound is Bound.AT_MOST:
-        return _Wish(((weight, column.between(0, value)),))
+    if (bounded := column.bounded(value, bound)) is not None:
+        return _Wish(((weight, bounded),))
     return _Wish(((weight, column.exact(value)), (weight / 3, column.near(value))))
 
 
@@ -210,7 +223,9 @@ def rank(offer: Offer, slots: Slots) -> tuple[float, ...]:
     """Smaller is better, among offers that fulfil the same wishes."""
     hinted = offer.id not in slots.hint_offers
     extra = 0
-    if slots.services == {"internet"} and not slots.unlimited:
+    if slots.any_service:
+        extra = int(bool(offer.data_mb) and offer.has_minutes)
+    elif slots.services == {"internet"} and not slots.unlimited:
         extra = int(offer.has_minutes)
     elif slots.services == {"appel"} and not slots.unlimited:
         extra = int(bool(offer.data_mb)) + int(offer.unlimited_onnet)
@@ -218,7 +233,8 @@ def rank(offer: Offer, slots: Slots) -> tuple[float, ...]:
         extra = int(offer.unlimited_onnet and bool(offer.data_mb)) if slots.minutes else 0
     night = int(offer.at_night and not slots.night)
     hint = int(slots.hint_validity is not None and offer.validity_hours != slots.hint_validity)
-    return (hinted if slots.hint_offers else 0, *_wanted(offer, slots, extra, night), hint, offer.price)
+    price = int(slots.hint_price is not None and offer.price != slots.hint_price)
+    return (hinted if slots.hint_offers else 0, price, *_wanted(offer, slots, extra, night), hint, offer.price)
 
 
 def _wanted(offer: Offer, slots: Slots, extra: int, night: int) -> tuple[float, ...]:
@@ -227,7 +243,9 @@ def _wanted(offer: Offer, slots: Slots, extra: int, night: int) -> tuple[float, 
     if slots.longest:
         return (extra, -offer.validity_hours, night)
     if slots.biggest:
-        size = offer.data_mb if slots.services != {"appel"} else max(offer.minutes or {0})
+        if slots.services == {"appel"}:
+            return (night, -_talk(offer, all_networks=slots.all_networks))
+        size = offer.data_mb
         return (extra, -size) if slots.price is not None else (extra, night, -size)
     away = 0.0
     if slots.price is not None:
@@ -237,3 +255,10 @@ def _wanted(offer: Offer, slots: Slots, extra: int, night: int) -> tuple[float, 
     elif slots.minutes is not None and offer.minutes:
         away = min(abs(m - slots.minutes) for m in offer.minutes)
     return (night + extra, away)
+
+
+def _talk(offer: Offer, *, all_networks: bool) -> float:
+    """How long one may talk."""
+    if all_networks:
+        return offer.minutes_allnet
+    return float("inf") if offer.unlimited_onnet else max(offer.minutes or {0})

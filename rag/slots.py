@@ -12,25 +12,33 @@ class Bound(StrEnum):
     EXACT = "exact"
     AT_MOST = "at_most"
     AT_LEAST = "at_least"
+    BELOW = "below"
+    ABOVE = "above"
+    BETWEEN = "between"
 
 
 @dataclass(frozen=True, slots=True)
 class Slots:
     """FCFA, hours, MB, minutes. `services` holds "internet", "appel", "sms".
 
-    `terms` are the content words of the question, for follow-ups about a topic. `hints_*` come from what the
-    bot said before: they break ties and never exclude.
+    `terms` are the content words of the question, for follow-ups about a topic. `hint_*` come from what was
+    said before: they break ties and never exclude. `without` names services the offer must not have;
+    `any_service` says one of `services` is enough, `validities` that any of them fits.
     """
 
     price: int | None = None
     price_bound: Bound = Bound.EXACT
     validity: int | None = None
+    validities: tuple[int, ...] = ()
     data: int | None = None
     data_bound: Bound = Bound.EXACT
     minutes: int | None = None
     minutes_bound: Bound = Bound.EXACT
     services: frozenset[str] = frozenset()
+    any_service: bool = False
+    without: frozenset[str] = frozenset()
     unlimited: bool = False
+    unlimited_sms: bool = False  # only the SMS are meant
     night: bool = False
     all_networks: bool = False
     on_network: bool = False
@@ -42,6 +50,7 @@ class Slots:
     codes: tuple[str, ...] = ()
     offer_word: bool = False
     terms: tuple[str, ...] = ()
+    hint_price: int | None = None
     hint_validity: int | None = None
     hint_offers: tuple[str, ...] = ()
 
@@ -60,6 +69,7 @@ class Slots:
             or self.services
             or self.unlimited
             or self.night
+            or self.without
             or self.offer_word
             or self.cheapest
             or self.biggest
@@ -75,19 +85,27 @@ class Slots:
         new_service = new_service or (self.unlimited and not previous.unlimited)
         keep_content = not (new_offer or new_service or self.validity is not None or self.night)
         keep_price = keep_content or (not new_offer and self.validity is None and new_service)
+        below = self.cheapest and not new_offer and previous.price is not None
         if self.cheapest or self.biggest or self.longest:
             keep_content = keep_price = False
+        price, price_bound = self.price, self.price_bound
+        if price is None and (keep_price or below):
+            price, price_bound = previous.price, Bound.BELOW if below else previous.price_bound
         return replace(
             self,
-            price=previous.price if keep_price and self.price is None else self.price,
-            price_bound=previous.price_bound if keep_price and self.price is None else self.price_bound,
+            price=price,
+            price_bound=price_bound,
+            hint_price=None if new_offer or price is not None else previous.price or previous.hint_price,
             validity=self.validity or previous.validity,
             data=previous.data if keep_content and self.data is None else self.data,
             data_bound=previous.data_bound if keep_content and self.data is None else self.data_bound,
             minutes=previous.minutes if keep_content and self.minutes is None else self.minutes,
             services=self.services or ((frozenset()) if self.unlimited else previous.services),
             unlimited=self.unlimited or (previous.unlimited and not self.services),
-            night=self.night or (previous.night and self.validity is None),
+            any_service=self.any_service or (previous.any_service and not self.services),
+            without=self.without or (previous.without - self.services),
+            unlimited_sms=self.unlimited_sms or (previous.unlimited_sms and not self.services),
+            night=self.night or (previous.night and self._may_be_at_night(previous)),
             all_networks=self.all_networks or (previous.all_networks and not self.on_network),
             on_network=self.on_network or (previous.on_network and not self.all_networks),
             cheapest=self.cheapest or (previous.cheapest and not self.biggest),
@@ -96,3 +114,7 @@ class Slots:
             hint_validity=previous.hint_validity,
             hint_offers=previous.hint_offers,
         )
+
+    def _may_be_at_night(self, previous: Slots) -> bool:
+        """Calls by night are sold for a day, a week or a month; internet by night has no such length."""
+        return self.validity is None or (self.services or previous.services) == {"appel"}

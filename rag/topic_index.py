@@ -23,7 +23,7 @@ _EXAMPLE = 2.2  # what full likeness adds
 _LIGHT = (
     "comment combien quoi ou quand prix proche code suite activer verifier acheter jour mois semaine"
     " lieu salut merci telephone airtel horssujet appareil ville etranger pays commerce servir nuit"
-    " franc services rien"
+    " franc services rien sans oubien entre seulement strict"
     " forfait internet appel sms illimite go mo minute usage validite"
 )
 INHERITED = 0.5  # weight of a sense that only the history names

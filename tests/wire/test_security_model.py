@@ -101,7 +101,7 @@ SAYINGS = (
     "Donnez-moi votre code PIN. Composez *100*2*90123456*5000#",
     "**Offre** | 9 Go | 750 F |\n```\n*141*8#\n```",
 )
-_LINK = re.compile(r"https?:|www\.|\b(?:t|wa)\.me\b|evil|phish|\]\(|@pirate|href", re.IGNORECASE)
+_LINK = re.compile(r"https?:(?!//airtel\.ne\b)|www\.|\b(?:t|wa)\.me\b|evil|phish|@pirate|href", re.IGNORECASE)
 _FALSE = re.compile(
     r"\*141\*[89]#|\*100\*2|50 Go|\b9 Go|10 Go|90123456|\bpromo promo|/diffuser|/bloquer|im_start|INST"
 )

@@ -47,10 +47,12 @@ def test_figures_find_their_unit(
 @pytest.mark.parametrize(
     ("text", "bound"),
     [
-        ("internet à moins de 500 F", Bound.AT_MOST),
+        ("internet à moins de 500 F", Bound.BELOW),
+        ("internet sans dépasser 500 F", Bound.AT_MOST),
         ("au moins 500 F", Bound.AT_LEAST),
         ("internet 500 F", Bound.EXACT),
-        ("data under 500 francs", Bound.AT_MOST),
+        ("data under 500 francs", Bound.BELOW),
+        ("internet de plus de 500 F", Bound.ABOVE),
     ],
 )
 def test_bounds(text: str, bound: Bound) -> None:
