@@ -40,6 +40,8 @@ OURS = _words(
     " serviceclient 4g sms moyenpaiement sanscompte go mo canal banque coderetrait"
 )
 _SMALLTALK = ("aurevoir", "merci", "salut", "accord")
+# An "ok" before one of these leads to a question.
+_GOES_ON = frozenset({"suite", "plusgrand", "combien", "comment", "heure", "activer", "ou"})
 # What may stand beside a greeting without making it a question.
 _POLITE = _words(
     "proche suite airtel comment quoi aujourdhui jour nuit rien services ou servir verifier taimako"
@@ -95,11 +97,16 @@ def _person(reading: Reading, found: Retrieval) -> Intent | None:
     intents = reading.intents
     if not _asks_offer(found.slots) and _is_urgent(reading, found):
         return Intent.URGENT
-    if "conseiller" in intents and not _asks_offer(found.slots):
+    if "conseiller" in intents and not _asks_offer(found.slots) and not _asks_address(reading, found):
         return Intent.HANDOFF
     if "panne" in intents and not _asks_offer(found.slots) and _is_trouble(found):
         return Intent.TROUBLE
     return None
+
+
+def _asks_address(reading: Reading, found: Retrieval) -> bool:
+    """Whether it is where to write that is asked."""
+    return found.confident and bool(reading.senses & {"ecrire", "email"})
 
 
 def _is_urgent(reading: Reading, found: Retrieval) -> bool:
@@ -123,7 +130,9 @@ def _asks_offer(slots: Slots) -> bool:
 
 def _talk(reading: Reading, found: Retrieval) -> Intent | None:
     senses, intents = reading.senses, reading.intents
-    ours = bool(senses & OURS)
+    # The name of an application is not yet a question about internet.
+    ours = any(OURS & set(w.senses) and "usage" not in w.senses for w in reading.words)
+    ours = ours or bool((senses & OURS) - {"internet"})
     if "appareil" in senses and not (ours and found.score >= _SURE_TOPIC):
         return Intent.DEVICE
     if "horssujet" in senses and not (ours and found.score >= _SURE_TOPIC - 0.4):
@@ -144,7 +153,7 @@ def _smalltalk(reading: Reading) -> Intent | None:
     if said is None or rest or reading.numbers or len(reading.unknown) > 3:
         return None
     asks = reading.senses & {"services", "quand", "gratuit", "payer", "numero", "serviceclient", "servir"}
-    if said == "salut" and asks:
+    if (said == "salut" and asks) or (said == "accord" and reading.senses & _GOES_ON):
         return None
     return {"aurevoir": Intent.GOODBYE, "merci": Intent.THANKS, "salut": Intent.GREETING}.get(
         said, Intent.THANKS

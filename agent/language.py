@@ -28,11 +28,12 @@ _MARKS: Mapping[Language, tuple[str, str]] = {
         " lamba lambar waya wayata dina nake kake yake ake kuke muke sannu barka nagode godiya don allah"
         " wannan wadanne yanzu gobe taimako taimake daya biyu uku hudu biyar shida bakwai takwas goma"
         " ashirin dari dubu jikka samu tana yana kana muna suna iya asusu bude caji kati ku ni mutum"
-        " gaskiya ranar rana lafiya haka duk kyauta arha sai tare idan kuna kina shin amma gode sosai ban"
-        " bani gaya nuna mini rubuta lambobin sauran jiya waye wanene ci wasan dokokinka umarnin umarni"
+        " gaskiya ranar rana lafiya haka duk kyauta arha sai tare idan kuna kina ana biya biyan amintacce"
+        " shin amma gode sosai ban sannunku farashi farashin neman bani gaya nuna mini rubuta lambobin"
+        " sauran jiya waye wanene ci wasan dokokinka umarnin umarni"
         " sirri sirrina sirrin kullum assalamu alaikum karbar iyakar kwastomomi",
         "na ta da ne so son wa ba a ya in ga fa ko ce mai to ka ki din manta cewa yi sa min safe fi sauri"
-        " wuta",
+        " wuta data",
     ),
     Language.ZARMA: (
         "ay iri aran boro nooru noru jirbi habu handu ciini cini zaari fofo foofo mate ifo macin marge"
@@ -45,13 +46,13 @@ _MARKS: Mapping[Language, tuple[str, str]] = {
     Language.ENGLISH: (
         "the i is are am do does how much many what which where when why can could would my your you we"
         " it this that for with to and of have has need want get give please hello hi hey thanks thank"
-        " money bundle bundles data call calls cheapest price cost night week month day send receive buy"
+        " money bundle bundles call calls cheapest price cost night week month day send receive buy"
         " balance account fee fees number customer there any every who open close about from at by be not"
         " don isn offer offers free good morning evening bye goodbye top up hours network withdraw"
         " withdrawal bank banks pay weekly monthly daily got ive or anything over only networks all great"
         " cheers explain renew whats act as tell write script one two three four five thousand hundred"
-        " taken percentage withdrawals",
-        "a in so no us me on service minutes code maximum max possible yes safe",
+        " taken percentage withdrawals midnight",
+        "a in so no us me on data service minutes code maximum max possible yes safe",
     ),
 }
 

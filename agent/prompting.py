@@ -27,12 +27,11 @@ _FEW_DIFFERENT = 0.25  # of many words: a model that has lost its way
 # "envoyez-moi votre code PIN": nobody of ours asks for it; "ne donnez jamais votre code" is another thing.
 _TELL_ME = (
     r"(?:(?:donne|envoie|envoye|dite|di|tape|[eé]cri(?:ve)?|indique|communique|transmet(?:te)?|partage)[sz]?"
-    r"[- ]?(?:moi|nous)|(?:send|give|tell|show|text) (?:me|us)|(?:ba|aiko|tura|fa[dɗ]a)\s?(?:mini|min|ni|mana))"
+    r"[- ]?(?:moi|nous)|(?:send|give|tell|show|text) (?:me|us)"
+    r"|(?:ba|aiko|tura|fa[dɗ]a)\s?(?:mini|min|ni|mana))"
 )
-_A_SECRET = (
-    r"(?:pin|otp|codes? (?:secret|re[cç]u|de (?:validation|confirmation))|mot de passe|password|sirri)"
-)
-_ASKS_FOR_SECRET = re.compile(rf"\b{_TELL_ME}\b[^.!?\n]{{0,40}}\b{_A_SECRET}", re.IGNORECASE)
+_PRIVATE = r"(?:pin|otp|codes? (?:secret|re[cç]u|de (?:validation|confirmation))|mot de passe|password|sirri)"
+_ASKS_FOR_SECRET = re.compile(rf"\b{_TELL_ME}\b[^.!?\n]{{0,40}}\b{_PRIVATE}", re.IGNORECASE)
 # Only our own lines may open or close a fence.
 _FENCE = re.compile(r"</?\s*(?:donnees|données|question)\s*>|<\|[^|>]{0,40}\|>", re.IGNORECASE)
 

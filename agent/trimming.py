@@ -12,9 +12,16 @@ counted a fifth to a third too low. Measured in `benchmarks/token_count.md`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
-from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, SystemMessage, ToolMessage
+from langchain_core.messages import (
+    AIMessage,
+    AnyMessage,
+    HumanMessage,
+    SystemMessage,
+    ToolMessage,
+)
 from langgraph.graph.message import add_messages
 
 TOKENS_PER_CHAR = 0.25
@@ -22,12 +29,14 @@ TOKENS_PER_DIGIT = 0.7
 TOKENS_PER_MESSAGE = 4  # role and separators of the chat format
 TOKENS_PER_CALL = 8  # the JSON around a tool call
 CUT_MARK = " […]"
+_PLAIN = (HumanMessage, AIMessage, ToolMessage)
 
 Reducer = Callable[[Any, Any], list[AnyMessage]]
 
 
+@lru_cache(maxsize=2048)
 def estimate_tokens(text: str) -> int:
-    """Tokens of a text, without network."""
+    """Tokens of a text, without network. Cached: a turn counts its whole history twice."""
     raw = text.encode("utf-8", "replace")
     digits = len(raw) - len(raw.translate(None, b"0123456789"))
     return round(len(text) * TOKENS_PER_CHAR + digits * TOKENS_PER_DIGIT)
@@ -52,10 +61,20 @@ def bounded(*, max_tokens: int, max_messages: int, max_tool_tokens: int | None =
     tool_limit = max_tokens // 4 if max_tool_tokens is None else max_tool_tokens
 
     def reduce(left: Any, right: Any) -> list[AnyMessage]:
-        merged: Any = add_messages(left, right)
+        merged = _merged(left, right)
         return trim([_cap(message, tool_limit) for message in merged], max_tokens, max_messages)
 
     return reduce
+
+
+def _merged(left: Any, right: Any) -> list[AnyMessage]:
+    """What `add_messages` returns, which converts the whole history; new plain messages need none of that."""
+    if isinstance(left, list) and isinstance(right, list):
+        ids = {message.id for message in (*left, *right) if type(message) in _PLAIN and message.id}
+        if len(ids) == len(left) + len(right):
+            return [*left, *right]
+    merged: Any = add_messages(left, right)
+    return list(merged)
 
 
 def trim(messages: Sequence[AnyMessage], max_tokens: int, max_messages: int) -> list[AnyMessage]:

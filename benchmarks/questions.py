@@ -1,38 +1,29 @@
-"""What the load asks: subscribers' questions, each made unlike all others when no cache must help."""
+"""What the load asks: subscribers' questions, each with an amount of its own when no cache must help."""
 
 from __future__ import annotations
 
 import random
 
+# "{n}" is the amount. Spelt as people spell.
 QUESTIONS = (
-    "Quel forfait internet je peux avoir avec 500 F ?",
-    "Je veux 1 Go pour une semaine, c'est combien ?",
-    "Forfait illimité pour 24 heures svp",
-    "Quels sont les forfaits internet de la nuit ?",
-    "Combien coûte le forfait internet du mois ?",
-    "Quel est le forfait le moins cher pour appeler ?",
-    "Je veux 3 Go pour 7 jours",
-    "Que puis-je avoir avec 1000 F pour une semaine ?",
-    "Quel forfait appel pour 30 jours ?",
-    "Donnez-moi un forfait internet de 2000 F",
+    "Quel forfait internet je peux avoir avec {n} F ?",
+    "jai {n} f je ve un forfé internet dune semaine",
+    "Forfait illimité pour 24 heures a {n} francs svp",
+    "Bonjour, quels sont les forfaits internet de la nuit avec {n} F ?",
+    "Combien de mégas pour le mois si je paie {n} FCFA ?",
+    "g {n}f kel forfait appel",
+    "Je veux 3 Go pour 7 jours, {n} F ça suffit ?",
+    "Que puis-je avoir avec {n} F pour une semaine ?",
+    "Ina da {n} F, wane internet zan samu na sati?",
+    "Donnez-moi un forfait internet de {n} F pour ce soir",
 )
-_START = "bdfgklmnprstvz"
-_VOWELS = "aeiou"
+_LEAST, _STEP = 100, 5
 
 
 def question(number: int, *, unique: bool = True) -> str:
-    """The question of that number. A unique one ends in the name of an invented quarter."""
-    text = QUESTIONS[number % len(QUESTIONS)]
-    return f"{text} Je suis au quartier {_name(number)}." if unique else text
-
-
-def _name(number: int) -> str:
-    """A word that stands for the number, and for no other."""
-    syllables = [_START[number % 7] + _VOWELS[number % 5]]
-    while number:
-        number, rest = divmod(number, len(_START) * len(_VOWELS))
-        syllables.append(_START[rest % len(_START)] + _VOWELS[rest // len(_START)])
-    return "".join(syllables).capitalize()
+    """The question of that number; without `unique` there are only ten of them."""
+    amount = _LEAST + _STEP * (number // len(QUESTIONS)) if unique else 1000
+    return QUESTIONS[number % len(QUESTIONS)].format(n=amount)
 
 
 def mixed(count: int, *, first: int = 0, unique: bool = True) -> list[str]:

@@ -7,10 +7,11 @@ transaction, and only that one is kept on disk. Outside of it this is a complete
 
 from __future__ import annotations
 
+import inspect
 import json
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -58,6 +59,7 @@ class Checkpointer(BaseCheckpointSaver[str]):
         self._staged: dict[str, Staged] = {}
         self._clock = clock
         self._on_trouble = on_trouble
+        self._allowed: Collection[tuple[str, ...]] | None = None
 
     @property
     def cached_bytes(self) -> int:
@@ -163,6 +165,15 @@ class Checkpointer(BaseCheckpointSaver[str]):
         elif namespace == _ROOT:
             staged.take(write, own(CheckpointTuple(named, checkpoint, facts, None, [])))
         return named
+
+    def with_allowlist(self, extra_allowlist: Collection[tuple[str, ...]]) -> BaseCheckpointSaver[str]:
+        """A clone that revives these classes too; LangGraph asks before every run, each time for the same."""
+        if extra_allowlist is self._allowed:
+            return self
+        clone = super().with_allowlist(extra_allowlist)
+        if isinstance(clone, Checkpointer):
+            clone._allowed = extra_allowlist
+        return clone
 
     async def aput_writes(
         self,
@@ -293,6 +304,10 @@ def next_version(current: str | None) -> str:
     """Versions sort as text; a whole checkpoint is one blob, so they need no random part."""
     number, _, _ = (current or "0").partition(".")
     return f"{int(number) + 1:08d}"
+
+
+# LangGraph inspects it in every run; a signature that is there already need not be made again.
+Checkpointer.aput_writes.__signature__ = inspect.signature(Checkpointer.aput_writes)  # type: ignore[attr-defined]
 
 
 def _names(config: RunnableConfig) -> tuple[str, str, str | None]:

@@ -21,11 +21,16 @@ _ALWAYS = re.compile(r"\b24\s?h?\s?(?:/|sur)\s?24\b|\b7\s?j?\s?(?:/|sur)\s?7\b")
 _ELISION = re.compile(r"\b(j|l|d|c|s|n|m|t|qu|jusqu)'(?=\w)")
 _JOINED = re.compile(r"(?<=\w)'(?=\w)")
 # Letters that are units when a figure stands before them; "4g" is a network as well, so it stays.
-_GLUED = re.compile(r"(\d)\s?(jrs?|j|hrs?|h|mns?|min|g)(?![\w'])")
+_GLUED = re.compile(r"(\d)\s?(jrs?|j|hrs?|h|mns?|min)(?![\w'])|(?<!\d)(\d{1,2})\s?(g)(?![\w'])")
 _GLUED_NAMES = {"j": " jours ", "h": " heures ", "m": " minutes ", "g": " giga "}
 _GENERATION = re.compile(r"(?<![\d.,])[2-5]\s?g(?!\w)")
 # "le - cher", "le + gros": signs that stand for words.
-_SIGNS = ((re.compile(r"(?<!\w)-\s?(?=ch)"), "moins "), (re.compile(r"(?<!\w)\+\s?(?=[a-z])"), "plus "))
+_SIGNS = (
+    (re.compile(r"(?<!\w)-\s?(?=ch)"), "moins "),
+    (re.compile(r"(?<!\w)\+\s?(?=[a-z])"), "plus "),
+    (re.compile(r"<\s?(?=\d)"), " moins de "),
+    (re.compile(r">\s?(?=\d)"), " plus de "),
+)
 _KILO = re.compile(r"(?<![\w.,])(\d{1,3})\s?k\b")
 _TOKEN = re.compile(r"code\d+code|\d+(?:[.,]\d+)?|%|[^\W\d_]+")
 _MAIL = re.compile(r"\S+@\S+|https?://\S+|www\.\S+")
@@ -51,6 +56,12 @@ def tokenise(text: str) -> list[str]:
     >>> tokenise("J'ai 10 000F, 125mega svp !!!")
     ['j', 'ai', '10000', 'f', '125', 'mega', 'svp']
     """
+    return list(_tokens(text))
+
+
+@lru_cache(maxsize=1024)
+def _tokens(text: str) -> tuple[str, ...]:
+    """Cached: in one turn language, intents, retrieval and the cache of answers ask for the same text."""
     folded = fold(text)
     folded = _CODE.sub(" ", _MAIL.sub(" ", folded))
     folded = _ALWAYS.sub(" toujours ", folded)
@@ -58,12 +69,12 @@ def tokenise(text: str) -> list[str]:
     folded = _THOUSANDS.sub(lambda m: m[1] + re.sub(r"\D", "", m[2]), folded)
     folded = _KILO.sub(r"\g<1>000 ", folded)
     folded = _GENERATION.sub(lambda m: f"{m[0][0]} generation ", folded)
-    folded = _GLUED.sub(lambda m: m[1] + _GLUED_NAMES[m[2][0]], folded)
+    folded = _GLUED.sub(lambda m: (m[1] or m[3]) + _GLUED_NAMES[(m[2] or m[4])[0]], folded)
     for sign, word in _SIGNS:
         folded = sign.sub(word, folded)
     folded = _ELISION.sub(r"\1 ", folded)
     folded = _JOINED.sub("", folded)
-    return [t.replace(",", ".") if t[0].isdigit() else t for t in _TOKEN.findall(folded)]
+    return tuple(t.replace(",", ".") if t[0].isdigit() else t for t in _TOKEN.findall(folded))
 
 
 _SOUNDS: tuple[tuple[re.Pattern[str], str], ...] = tuple(

@@ -81,6 +81,7 @@ class OfferIndex:
         self._minutes = _Column((m, i) for i, o in every for m in o.minutes)
         self._allnet = _Column((o.minutes_allnet, i) for i, o in every if o.minutes_allnet)
         self._has = {name: frozenset(i for i, o in every if test(o)) for name, test in _TESTS.items()}
+        self._every = frozenset(range(len(self._offers)))
         self._sellable: tuple[date, Members] = (date.min, frozenset())
         self._codes: dict[str, set[int]] = {}
         for i, offer in every:
@@ -115,7 +116,7 @@ class OfferIndex:
             known = frozenset().union(*(self._codes.get(code, ()) for code in slots.codes))
             wishes.append(_Wish(((2.0, known),)))
         if not wishes and (slots.offer_word or slots.cheapest or slots.biggest or slots.longest):
-            wishes.append(_Wish(((0.7, frozenset(range(len(self._offers)))),)))
+            wishes.append(_Wish(((0.7, self._every),)))
         return wishes
 
     def _figure_wishes(self, slots: Slots) -> list[_Wish]:
@@ -147,7 +148,7 @@ class OfferIndex:
         within = self._price.between(0, price)
         if (bounded := self._price.bounded(price, slots.price_bound)) is not None:
             # "moins de 100 F" where nothing is below: what costs just that much is the nearest
-            return _Wish(((1.3, bounded), (1.0, bounded | self._price.exact(price))))
+            return _Wish(((1.3, bounded), (0.9, bounded | self._price.exact(price))))
         return _Wish(((1.3, self._price.exact(price)), (0.7, within), (0.2, self._price.near(price))))
 
     def _kind_wishes(self, slots: Slots) -> list[_Wish]:
@@ -155,8 +156,7 @@ class OfferIndex:
         if slots.any_service:
             having = [frozenset().union(*having)]
         wishes = [_Wish(((1.0, members),)) for members in having]
-        for service in sorted(slots.without):
-            wishes.append(_Wish(((1.2, frozenset(range(len(self))) - self._has[service]),)))
+        wishes.extend(_Wish(((1.2, self._every - self._has[service]),)) for service in sorted(slots.without))
         if slots.unlimited:
             wishes.append(_Wish(((1.5, self._unlimited(slots)), (0.5, self._has["illimite"]))))
         if slots.night:
@@ -234,7 +234,13 @@ def rank(offer: Offer, slots: Slots) -> tuple[float, ...]:
     night = int(offer.at_night and not slots.night)
     hint = int(slots.hint_validity is not None and offer.validity_hours != slots.hint_validity)
     price = int(slots.hint_price is not None and offer.price != slots.hint_price)
-    return (hinted if slots.hint_offers else 0, price, *_wanted(offer, slots, extra, night), hint, offer.price)
+    return (
+        hinted if slots.hint_offers else 0,
+        price,
+        *_wanted(offer, slots, extra, night),
+        hint,
+        offer.price,
+    )
 
 
 def _wanted(offer: Offer, slots: Slots, extra: int, night: int) -> tuple[float, ...]:

@@ -27,6 +27,7 @@ _CODE_QUOTED = 1.9  # what a code quoted in the question adds to the topics that
 _STRANGE = 0.08  # each word nobody knows makes a weak match less sure
 _OFFER_WORD = 0.7
 _WINDOW = 0.8  # the hours of the night asked for are those of the offer, not of the shops
+_ABOUT_HOURS = frozenset({"horaire", "serviceclient"})
 _SHORT = 4  # a question of so few words leans on what was said before
 _SERVICES = frozenset({"internet", "appel", "sms", "illimite", "nuit"})
 _ABOUT_OFFERS = frozenset(
@@ -275,8 +276,7 @@ def _offer_score(found: Found, slots: Slots, reading: Reading) -> float:
         score += _OFFER_WORD
     if slots.cheapest or slots.biggest or slots.longest:
         score += 0.5
-    at_night = slots.night and bool(slots.services)
-    if at_night and "horaire" in reading.senses and "serviceclient" not in reading.senses:
+    if slots.night and slots.services and reading.senses & _ABOUT_HOURS == {"horaire"}:
         score += _WINDOW
     if not (slots.services or slots.unlimited or slots.night or slots.offer_word) and slots.data is None:
         score -= 0.3 if slots.minutes is None else 0.0

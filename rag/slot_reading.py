@@ -108,7 +108,7 @@ def _beside(words: Sequence[Word], i: int, steps: Sequence[int]) -> set[str]:
 
 
 def _sort_hours(draft: _Draft, senses: frozenset[str], services: set[str]) -> None:
-    """Hours may be minutes of calls ("une heure d'appel"), a time of the night, or a length of time online."""
+    """Hours may be minutes of calls ("une heure d'appel"), a time of the night, or a length of time."""
     if draft.minutes and draft.minutes[0][0] == 60 and "internet" in senses and "appel" not in senses:
         draft.minutes.clear()  # an hour online, not sixty minutes of calls
         draft.validities = draft.validities or [(1, 0)]

@@ -96,7 +96,7 @@ class Slots:
             price=price,
             price_bound=price_bound,
             hint_price=None if new_offer or price is not None else previous.price or previous.hint_price,
-            validity=self.validity or previous.validity,
+            validity=self.validity or (None if self._leaves_length(previous) else previous.validity),
             data=previous.data if keep_content and self.data is None else self.data,
             data_bound=previous.data_bound if keep_content and self.data is None else self.data_bound,
             minutes=previous.minutes if keep_content and self.minutes is None else self.minutes,
@@ -114,6 +114,9 @@ class Slots:
             hint_validity=previous.hint_validity,
             hint_offers=previous.hint_offers,
         )
+
+    def _leaves_length(self, previous: Slots) -> bool:
+        return self.night and (self.services or previous.services) == {"internet"}
 
     def _may_be_at_night(self, previous: Slots) -> bool:
         """Calls by night are sold for a day, a week or a month; internet by night has no such length."""

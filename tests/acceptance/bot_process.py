@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
+import orjson
+
 from config.settings import ROOT
 
 START_SECONDS = 60.0
@@ -101,6 +103,7 @@ class Cold:
         for running in self._alive:
             running.kill()
         await asyncio.gather(*self._waiting)
+        await asyncio.sleep(0)  # a transport closes one step after the wait
 
     @staticmethod
     async def _wait(process: asyncio.subprocess.Process, running: Running) -> None:
@@ -109,51 +112,50 @@ class Cold:
 
 @dataclass
 class Forked:
-    """Starts the bot by forking a parent that has imported everything."""
+    """Starts the bot by forking a parent that has imported it: that of `server`, or one of its own."""
 
     folder: Path
     env: Mapping[str, str]
+    server: Path | None = None
     _count: int = 0
-    _server: asyncio.subprocess.Process | None = None
+    _own: asyncio.subprocess.Process | None = None
+    _writer: asyncio.StreamWriter | None = None
     _reader: asyncio.Task[None] | None = None
     _pids: asyncio.Queue[int] = field(default_factory=asyncio.Queue)
     _running: dict[int, Running] = field(default_factory=dict)
     _early: dict[int, int] = field(default_factory=dict)
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "tests.acceptance.fork_server",
-            str(self.folder),
-            cwd=ROOT,
-            env=dict(self.env),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-        )
-        self._reader = asyncio.create_task(self._read())
+        path = self.server
+        if path is None:
+            path = self.folder / "fork.socket"
+            self._own = await asyncio.create_subprocess_exec(*fork_server(path), cwd=ROOT, env=dict(self.env))
+        reader, self._writer = await _connected(path)
+        self._reader = asyncio.create_task(self._read(reader))
         return self
 
     async def __aexit__(self, *_: object) -> None:
         for running in self._running.values():
             running.kill()
         await asyncio.gather(*(running.ended() for running in self._running.values()))
-        assert self._server is not None
-        assert self._server.stdin is not None
-        self._server.stdin.close()
-        await self._server.wait()
+        assert self._writer is not None
+        self._writer.close()
         assert self._reader is not None
         await self._reader
+        if self._own is not None:
+            self._own.kill()
+            await self._own.wait()
+            await asyncio.sleep(0)  # the transport closes one step after the wait
 
     async def start(self) -> Running:
-        assert self._server is not None
-        assert self._server.stdin is not None
+        assert self._writer is not None
         self._count += 1
         log = self.folder / f"bot-{self._count % 4}.log"
         log.unlink(missing_ok=True)
         started = time.monotonic()
-        self._server.stdin.write(f"{log}\n".encode())
-        await self._server.stdin.drain()
+        request = {"folder": str(self.folder), "log": str(log), "env": dict(self.env)}
+        self._writer.write(orjson.dumps(request) + b"\n")
+        await self._writer.drain()
         pid = await self._pids.get()
         running = Running(pid, log, asyncio.get_running_loop().create_future(), started)
         self._running[pid] = running
@@ -161,10 +163,8 @@ class Forked:
             running.exit.set_result(self._early.pop(pid))
         return running
 
-    async def _read(self) -> None:
-        assert self._server is not None
-        assert self._server.stdout is not None
-        async for line in self._server.stdout:
+    async def _read(self, reader: asyncio.StreamReader) -> None:
+        async for line in reader:
             word, pid, *rest = line.split()
             if word == b"pid":
                 self._pids.put_nowait(int(pid))
@@ -172,6 +172,23 @@ class Forked:
                 running.exit.set_result(int(rest[0]))
             else:
                 self._early[int(pid)] = int(rest[0])
+
+
+def fork_server(path: Path) -> tuple[str, ...]:
+    """The command of a fork server at that socket."""
+    return (sys.executable, "-m", "tests.acceptance.fork_server", str(path))
+
+
+async def _connected(path: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A connection to a fork server that may still be importing."""
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            return await asyncio.open_unix_connection(path)
+        except (FileNotFoundError, ConnectionRefusedError):
+            if time.monotonic() > deadline:
+                raise
+            await asyncio.sleep(0.02)
 
 
 def environment(folder: Path, **settings: object) -> dict[str, str]:

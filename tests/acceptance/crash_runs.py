@@ -67,9 +67,9 @@ class Outcome:
         return self.verdict.good and self.intact and not (kind or self.odd_exits or self.odd_statuses)
 
 
-async def truth(folder: Path, messages: int) -> list[tuple[str, ...]]:
+async def truth(folder: Path, messages: int, server: Path | None = None) -> list[tuple[str, ...]]:
     """The replies to the script, turn by turn, in a run without faults."""
-    async with house(folder, warm=False) as (telegram, http, bots):
+    async with house(folder, server=server) as (telegram, http, bots):
         people = Subscribers(http, telegram, script(messages), chats=1, duplicates=0.0)
         running = await bots.start()
         people.open(await running.ready(), UNLIMITED)
@@ -81,10 +81,12 @@ async def truth(folder: Path, messages: int) -> list[tuple[str, ...]]:
     return turns_of(rows)
 
 
-async def crash_run(folder: Path, plan: Plan, *, wanted: list[tuple[str, ...]]) -> Outcome:
+async def crash_run(
+    folder: Path, plan: Plan, *, wanted: list[tuple[str, ...]], server: Path | None = None
+) -> Outcome:
     """Let subscribers write while the bot is stopped `plan.lives` times; judge what is left."""
     outcome, dice, started = Outcome(plan), random.Random(plan.seed), time.monotonic()
-    async with house(folder, warm=plan.warm, seed=plan.seed) as (telegram, http, bots):
+    async with house(folder, warm=plan.warm, server=server, seed=plan.seed) as (telegram, http, bots):
         people = Subscribers(http, telegram, script(plan.messages), chats=plan.chats, seed=plan.seed)
         writing = asyncio.create_task(people.run())
         for _ in range(plan.lives):
@@ -115,14 +117,14 @@ async def crash_run(folder: Path, plan: Plan, *, wanted: list[tuple[str, ...]]) 
 
 @asynccontextmanager
 async def house(
-    folder: Path, *, warm: bool, seed: int = 1, **settings: Any
+    folder: Path, *, warm: bool = True, server: Path | None = None, seed: int = 1, **settings: Any
 ) -> AsyncIterator[tuple[SlowTelegram, aiohttp.ClientSession, Cold | Forked]]:
-    """A Telegram, an HTTP client and a way to start bots."""
+    """A Telegram, an HTTP client and a way to start bots: forked, from `server` if there is one, or cold."""
     async with contextlib.AsyncExitStack() as stack:
         telegram = await stack.enter_async_context(SlowTelegram(seed))
         http = await stack.enter_async_context(aiohttp.ClientSession())
         env = environment(folder, **{**telegram_settings(telegram), **settings})
-        bots: Cold | Forked = Forked(folder, env) if warm else Cold(folder, env)
+        bots: Cold | Forked = Forked(folder, env, server) if warm else Cold(folder, env)
         await stack.enter_async_context(bots)
         yield telegram, http, bots
 

@@ -197,10 +197,12 @@ class StormOutcome:
     unfinished: int = 0
 
 
-async def storm_run(folder: Path, *, updates: int, copies: int, chats: int = 50) -> StormOutcome:
+async def storm_run(
+    folder: Path, *, updates: int, copies: int, chats: int = 50, server: Path | None = None
+) -> StormOutcome:
     """Every update `copies` times in parallel; the bot is killed in the middle and started again."""
     outcome = StormOutcome(updates)
-    async with house(folder, warm=True) as (telegram, http, bots):
+    async with house(folder, server=server) as (telegram, http, bots):
         address: list[Running] = [await bots.start()]
         await address[0].ready()
         bodies = [update(telegram, 1 + n, 30_000 + n % chats, COMMAND) for n in range(updates)]
@@ -245,10 +247,12 @@ class SlowOutcome:
     closed_after: float = 0.0
 
 
-async def slow_clients_run(folder: Path, *, each: int, seconds: float) -> SlowOutcome:
+async def slow_clients_run(
+    folder: Path, *, each: int, seconds: float, server: Path | None = None
+) -> SlowOutcome:
     """`each` clients stop in the head of a request, as many in its body; Telegram goes on delivering."""
     outcome = SlowOutcome()
-    async with house(folder, warm=False) as (telegram, http, bots):
+    async with house(folder, server=server) as (telegram, http, bots):
         running = await bots.start()
         url = await running.ready()
         port = urlsplit(url).port or 0

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,37 +13,38 @@ import pytest
 from tests.acceptance.crash_runs import Outcome, Plan, crash_run, truth
 from tests.acceptance.load_runs import storm_run
 
-KILLS = Plan(lives=8, chats=6)
-STOPS = Plan(lives=3, chats=6, per_life=12, gently=True)
-Folder = Callable[[str], Path]
+KILLS = Plan(lives=6, chats=4)
+STOPS = Plan(lives=2, chats=4, per_life=12, gently=True)
 
 
 @pytest.fixture(scope="module")
-def wanted(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, ...]]:
+def wanted(tmp_path_factory: pytest.TempPathFactory, bot_server: Path) -> list[tuple[str, ...]]:
     """The replies in a run without faults."""
     messages = max(KILLS.messages, STOPS.messages)
-    return asyncio.run(truth(tmp_path_factory.mktemp("truth"), messages))
+    return asyncio.run(truth(tmp_path_factory.mktemp("truth"), messages, bot_server))
 
 
-async def test_killed_again_and_again(tmp_path: Path, wanted: list[tuple[str, ...]]) -> None:
-    outcome = await crash_run(tmp_path, KILLS, wanted=wanted)
+async def test_killed_again_and_again(
+    tmp_path: Path, wanted: list[tuple[str, ...]], bot_server: Path
+) -> None:
+    outcome = await crash_run(tmp_path, KILLS, wanted=wanted, server=bot_server)
     _check(outcome)
     assert outcome.verdict.most_copies <= 2
 
 
 async def test_stopped_under_load_loses_and_repeats_nothing(
-    tmp_path: Path, wanted: list[tuple[str, ...]]
+    tmp_path: Path, wanted: list[tuple[str, ...]], bot_server: Path
 ) -> None:
-    outcome = await crash_run(tmp_path, STOPS, wanted=wanted)
+    outcome = await crash_run(tmp_path, STOPS, wanted=wanted, server=bot_server)
     _check(outcome)
     assert outcome.verdict.duplicates == 0
     assert outcome.verdict.parked == 0
 
 
-async def test_a_storm_of_copies_across_a_crash_is_one_turn_each(tmp_path: Path) -> None:
-    outcome = await storm_run(tmp_path, updates=40, copies=20, chats=20)
-    assert outcome.acknowledged == 800
-    assert outcome.turns == 40
+async def test_a_storm_of_copies_across_a_crash_is_one_turn_each(tmp_path: Path, bot_server: Path) -> None:
+    outcome = await storm_run(tmp_path, updates=30, copies=20, chats=15, server=bot_server)
+    assert outcome.acknowledged == 600
+    assert outcome.turns == 30
     assert outcome.unfinished == 0
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import pytest
 
 from config.settings import ROOT
 from domain.messages import ChatKey
@@ -257,6 +258,7 @@ async def states(path: Path) -> str:
     return "\n".join(read)
 
 
+@pytest.mark.timeout(180)
 async def test_no_canary_is_found_where_it_must_not_be(tmp_path: Path) -> None:
     spoken = f"mon code pin est {PIN} et mon numéro est le {SPELLINGS[0]}"
     async with (
@@ -288,6 +290,8 @@ async def everything_else(run: Run) -> None:
     assert "turn crashed" in places["logs"]
     assert "Traceback" in places["logs"]
     assert "update set aside" in places["logs"]
+    spoken = [s.text for s in run.telegram.chats[SUBSCRIBER] if "[masqué]" in s.text and "[numéro]" in s.text]
+    assert spoken, "the voice note was heard"
     for place, found in places.items():
         secrets = [name for name, secret in SECRETS.items() if secret in found]
         assert not secrets, (place, secrets)

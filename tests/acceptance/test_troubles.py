@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,19 +24,19 @@ from tests.acceptance.trouble_runs import (
     telegram_away_run,
 )
 
-FUZZED = 2000
+FUZZED = 1000
 DAWDLERS = 40
 
 
 @pytest.fixture(scope="module")
-def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def outcomes(tmp_path_factory: pytest.TempPathFactory, bot_server: Path) -> dict[str, Any]:
     """What each run showed, or the exception that ended it."""
     folder = tmp_path_factory.mktemp
     runs: dict[str, Coroutine[Any, Any, object]] = {
-        "fuzz": fuzz_run(folder("fuzz"), updates=FUZZED),
-        "slow": slow_clients_run(folder("slow"), each=DAWDLERS, seconds=40.0),
-        "away": telegram_away_run(folder("away"), chats=5, pause=1.0),
-        "model": hanging_model_run(folder("model"), chats=4, patience=1.0),
+        "fuzz": fuzz_run(folder("fuzz"), updates=FUZZED, server=bot_server),
+        "slow": slow_clients_run(folder("slow"), each=DAWDLERS, seconds=40.0, server=bot_server),
+        "away": telegram_away_run(folder("away"), chats=5, pause=1.0, server=bot_server),
+        "model": hanging_model_run(folder("model"), chats=4, patience=1.0, server=bot_server),
     }
     if can_mount():
         runs["disk"] = disk_full_run(folder("disk"))
@@ -43,8 +44,13 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 async def _side_by_side(runs: dict[str, Coroutine[Any, Any, object]]) -> dict[str, Any]:
-    results = await asyncio.gather(*runs.values(), return_exceptions=True)
+    results = await asyncio.gather(*map(_bounded, runs.values()), return_exceptions=True)
     return dict(zip(runs, results, strict=True))
+
+
+async def _bounded(run: Coroutine[Any, Any, object]) -> object:
+    async with asyncio.timeout(90.0):
+        return await run
 
 
 def _outcome(outcomes: dict[str, Any], name: str) -> Any:

@@ -14,14 +14,14 @@ from typing import Any, Self
 
 import aiohttp
 
-from tests.acceptance.bot_process import Cold, Running, environment
+from tests.acceptance.bot_process import Cold, Forked, Running, environment
 from tests.acceptance.crash_runs import house, until_idle
 from tests.acceptance.history import count_of
 from tests.acceptance.load_runs import Latencies, post, update
 from tests.acceptance.subscribers import SlowTelegram, telegram_settings
 from tests.fakes.openai import HANG, FakeOpenAI
 
-DISK = "4m"
+DISK = "32m"  # beyond what the log of the database takes by itself
 SLOW_CHAT = 55_555
 COMMAND = "/inconnu"
 
@@ -88,7 +88,7 @@ class DiskOutcome:
 
 
 async def disk_full_run(folder: Path) -> DiskOutcome:
-    """A disk of 4 MB: filled to the last byte while subscribers write, then freed."""
+    """A small disk: filled to the last byte while subscribers write, then freed."""
     outcome = DiskOutcome()
     disk = folder / "disk"
     disk.mkdir()
@@ -179,7 +179,9 @@ class AwayOutcome:
     ready_when_back: int = 0
 
 
-async def telegram_away_run(folder: Path, *, chats: int, pause: float) -> AwayOutcome:
+async def telegram_away_run(
+    folder: Path, *, chats: int, pause: float, server: Path | None = None
+) -> AwayOutcome:
     """Down at the start, back, down again in the middle of the work, back for good. Long polling."""
     outcome = AwayOutcome()
     telegram = SlowTelegram()
@@ -189,7 +191,7 @@ async def telegram_away_run(folder: Path, *, chats: int, pause: float) -> AwayOu
     await telegram.stop()
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(aiohttp.ClientSession())
-        bots = await stack.enter_async_context(Cold(folder, environment(folder, **settings)))
+        bots = await stack.enter_async_context(Forked(folder, environment(folder, **settings), server))
         running = await bots.start()
         url = await running.ready()
         page = await Page(http, url).open()
@@ -245,7 +247,9 @@ class ModelOutcome:
     asked_of_model: int = 0
 
 
-async def hanging_model_run(folder: Path, *, chats: int, patience: float) -> ModelOutcome:
+async def hanging_model_run(
+    folder: Path, *, chats: int, patience: float, server: Path | None = None
+) -> ModelOutcome:
     """Every call of the model hangs; the catalogue answers instead."""
     outcome = ModelOutcome()
     async with FakeOpenAI([HANG]) as model:
@@ -255,7 +259,7 @@ async def hanging_model_run(folder: Path, *, chats: int, patience: float) -> Mod
             "llm_timeout": patience,
             "llm_turn_timeout": 2 * patience,
         }
-        async with house(folder, warm=False, **settings) as (_, http, bots):
+        async with house(folder, server=server, **settings) as (_, http, bots):
             running = await bots.start()
             url = await running.ready()
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
-import pytest
 
 from tests.fakes.whatsapp_payloads import signature
-from tests.wire.house import House, bot
+from tests.wire.house import bot
 
 MIB = 1024 * 1024
 BOMB_MIB = 500
@@ -33,52 +31,46 @@ def bomb(encoding: str) -> bytes:
     return first + piece * (BOMB_MIB - 1)
 
 
-def doors(house: House, body: bytes) -> Iterator[tuple[str, dict[str, str]]]:
-    """Every address that reads a body, with what gets a stranger as far as that."""
-    yield "/api/chat/messages", house.headers
-    yield "/api/chat/start", {}
-    yield "/whatsapp", {"X-Hub-Signature-256": signature(body)}
-    yield "/admin/login", {"X-Admin-Page": "1"}
-
-
-@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
-async def test_a_decompression_bomb_costs_no_memory(tmp_path: Path, encoding: str) -> None:
-    body = bomb(encoding)
+async def test_a_decompression_bomb_costs_no_memory(tmp_path: Path) -> None:
+    body = bomb("gzip")
     assert len(body) < 2 * MIB
     async with bot(tmp_path, **WHATSAPP) as house:
         await house.open_chat()
         await house.ask(QUESTION, "message-1")
         before = psutil.Process().memory_info().rss
-        for path, headers in doors(house, body):
+        for path, packed, encoding, headers in (
+            ("/api/chat/messages", body, "gzip", house.headers),
+            ("/whatsapp", body, "gzip", {"X-Hub-Signature-256": signature(body)}),
+            ("/admin/login", bomb("deflate"), "deflate", {"X-Admin-Page": "1"}),
+        ):
             told = {**headers, "Content-Encoding": encoding, "Content-Type": "application/json"}
-            async with house.http.post(house.url + path, data=body, headers=told) as response:
-                assert response.status in {400, 413, 415, 409, 201}, (path, response.status)
+            async with house.http.post(house.url + path, data=packed, headers=told) as response:
+                assert response.status == 413, path
         assert psutil.Process().memory_info().rss - before <= 32 * MIB
         assert "*141*3#" in await house.ask(QUESTION, "message-2")
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        b"[" * 100_000,
-        b'{"a":' * 100_000,
-        b'{"id":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
-        b'{"id": "message-9", "text": ' + b"9" * 6000 + b"}",
-        b'{"id": "message-9", "text": "' + b"\\ud83d" * 3000 + b"\xff\xfe",
-        b"\x00" * 1000,
-    ],
-    ids=["lists", "objects", "closed", "number", "broken", "nul"],
+ENDLESS = (
+    b"[" * 100_000,
+    b'{"a":' * 100_000,
+    b'{"id":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+    b'{"id": "message-9", "text": ' + b"9" * 6000 + b"}",
+    b'{"id": "message-9", "text": "' + b"\\ud83d" * 3000 + b"\xff\xfe",
+    b"\x00" * 1000,
 )
-async def test_json_without_end_is_refused(tmp_path: Path, body: bytes) -> None:
+
+
+async def test_json_without_end_is_refused(tmp_path: Path) -> None:
     async with bot(tmp_path, **WHATSAPP) as house:
         await house.open_chat()
-        for path in ("/api/chat/messages", "/admin/login", "/admin/api/mutes"):
-            headers = {**house.headers, "X-Admin-Page": "1", "Content-Type": "application/json"}
-            async with house.http.post(house.url + path, data=body, headers=headers) as response:
-                assert 400 <= response.status < 500, (path, response.status)
-        signed = {"X-Hub-Signature-256": signature(body)}
-        async with house.http.post(f"{house.url}/whatsapp", data=body, headers=signed) as response:
-            assert response.status == 200  # Meta would bring it back for a week
+        headers = {**house.headers, "X-Admin-Page": "1", "Content-Type": "application/json"}
+        for body in ENDLESS:
+            for path in ("/api/chat/messages", "/admin/login", "/admin/api/mutes"):
+                async with house.http.post(house.url + path, data=body, headers=headers) as response:
+                    assert 400 <= response.status < 500, (path, response.status, body[:30])
+            signed = {"X-Hub-Signature-256": signature(body)}
+            async with house.http.post(f"{house.url}/whatsapp", data=body, headers=signed) as response:
+                assert response.status == 200  # Meta would bring it back for a week
         assert "*141*3#" in await house.ask(QUESTION, "message-2")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from pathlib import Path
 
@@ -44,14 +43,14 @@ async def test_no_chat_hears_or_shows_anything_of_another(tmp_path: Path) -> Non
             chat_rate_per_minute=1000.0,
         ) as house,
     ):
-        for texts in (
-            lambda chat, word: f"j'ai 500 F, je veux internet pour la semaine, {word}",
-            lambda chat, word: f"{canary(chat)} veut internet pour la semaine avec 500 F",
-            lambda chat, word: "et pour 1000 F ?",
+        for text in (
+            "j'ai 500 F, je veux internet pour la semaine, {word}",
+            "{canary} veut internet pour la semaine avec 500 F",
+            "et pour 1000 F ?",
         ):
             before = {chat: len(telegram.chats[chat]) for chat in CHATS}
             for chat, word in zip(CHATS, ORDINARY, strict=True):
-                telegram.push_text(chat, texts(chat, word))
+                telegram.push_text(chat, text.format(word=word, canary=canary(chat)))
             for chat in CHATS:
                 await telegram.wait_sent(chat, before[chat] + 1, seconds=20)
         for chat in CHATS:
@@ -85,4 +84,3 @@ async def test_the_page_shows_each_visitor_only_their_own(tmp_path: Path) -> Non
                     shown = await response.text()
                     assert response.status == (200 if other == token else 401)
                 assert set(_KANARI.findall(shown)) == ({f"kanari{number}x"} if other == token else set())
-        await asyncio.sleep(0)

@@ -25,6 +25,12 @@ FR, HA, DJE, EN = Language.FRENCH, Language.HAUSA, Language.ZARMA, Language.ENGL
         ("How do I check my balance?", EN),
         ("thanks a lot", EN),
         ("unlimited calls for a week please", EN),
+        ("Pourquoi utiliser Airtel Money ?", FR),
+        ("max par jr airtel money", FR),
+        ("Na gode sosai", HA),
+        ("Airtel Money ana biya?", HA),
+        ("Kala han fo", DJE),
+        ("Is Airtel Money safe?", EN),
     ],
 )
 def test_languages_are_told_apart(text: str, language: Language) -> None:

@@ -74,11 +74,72 @@ def test_a_follow_up_keeps_what_it_does_not_say() -> None:
     assert (after.price, after.validity, after.services) == (1000, 168, frozenset({"internet"}))
 
 
-def test_a_new_validity_drops_the_old_price() -> None:
+def test_a_new_validity_only_prefers_the_old_price() -> None:
     after = slots("et pour un mois ?").inherit(slots("internet 500 F semaine"))
-    assert (after.price, after.validity, after.services) == (None, 720, frozenset({"internet"}))
+    assert (after.price, after.hint_price, after.validity) == (None, 500, 720)
+    assert after.services == {"internet"}
 
 
-def test_cheaper_drops_the_old_price() -> None:
+def test_cheaper_means_below_the_price_told_before() -> None:
     after = slots("moins cher ?").inherit(slots("internet 2000 F semaine"))
-    assert (after.price, after.validity, after.cheapest) == (None, 168, True)
+    assert (after.price, after.price_bound, after.validity) == (2000, Bound.BELOW, 168)
+
+
+def test_calls_by_night_stay_by_night_when_the_length_changes() -> None:
+    assert slots("et pour un mois ?").inherit(slots("appels de nuit 500 F")).night
+    assert not slots("et pour un mois ?").inherit(slots("internet de nuit 500 F")).night
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["valable combien de jours ?", "cb de jr", "how many days?", "data ta kwana nawa", "jirbi marge no"],
+)
+def test_a_length_that_is_asked_is_not_told(text: str) -> None:
+    assert slots(text).validity is None
+
+
+def test_a_question_about_the_length_keeps_the_whole_offer() -> None:
+    after = slots("c'est valable combien de jours ?").inherit(slots("illimité à 3000 F"))
+    assert (after.price, after.unlimited) == (3000, True)
+
+
+@pytest.mark.parametrize("text", ["2000 F, semaine ou mois ?", "2000 francs, weekly or monthly internet?"])
+def test_lengths_to_choose_from(text: str) -> None:
+    assert slots(text).validities == (168, 720)
+
+
+def test_services_to_choose_from() -> None:
+    assert slots("500 F appel ou internet").any_service
+    assert not slots("500 F appel et internet").any_service
+
+
+@pytest.mark.parametrize(
+    ("text", "without"),
+    [
+        ("appels 48 heures sans internet", "internet"),
+        ("internet uniquement, 10000 F", "appel"),
+        ("calls without data", "internet"),
+        ("only calls", "internet"),
+    ],
+)
+def test_a_service_refused(text: str, without: str) -> None:
+    read = slots(text)
+    assert read.without == {without}
+    assert without not in read.services
+
+
+def test_hours_of_calls_are_minutes_and_hours_of_the_night_are_no_length() -> None:
+    assert (slots("une heure d'appel").minutes, slots("une heure d'appel").validity) == (60, None)
+    assert slots("internet une heure").validity == 1
+    assert slots("10 go de minuit à 5h").validity is None
+
+
+def test_a_range_and_a_shared_unit() -> None:
+    read = slots("entre 2000 et 5000 F pour internet")
+    assert (read.price_bound, read.prices) == (Bound.BETWEEN, (2000, 5000))
+    assert slots("2000 ou 5000 F").prices == (2000, 5000)
+
+
+def test_unlimited_sms_beside_counted_minutes() -> None:
+    assert slots("1000 minutes et sms illimités").unlimited_sms
+    assert not slots("appels et sms illimités").unlimited_sms
