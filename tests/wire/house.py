@@ -17,13 +17,18 @@ from config.settings import Settings
 
 @dataclass
 class House:
-    """A running bot and a browser of sorts."""
+    """A running bot and a browser of sorts. Of a bot in another process there is no `app`."""
 
-    app: App
+    own: App | None
     url: str
     http: aiohttp.ClientSession
     token: str = ""
     last: int = 0
+
+    @property
+    def app(self) -> App:
+        assert self.own is not None
+        return self.own
 
     @property
     def headers(self) -> dict[str, str]:

@@ -6,10 +6,13 @@ import asyncio
 import zlib
 from pathlib import Path
 
+import aiohttp
 import psutil
 
+from tests.acceptance.bot_process import Cold
+from tests.acceptance.processes import environment, free_port
 from tests.fakes.whatsapp_payloads import signature
-from tests.wire.house import bot
+from tests.wire.house import House, bot
 
 MIB = 1024 * 1024
 BOMB_MIB = 500
@@ -32,21 +35,26 @@ def bomb(encoding: str) -> bytes:
 
 
 async def test_a_decompression_bomb_costs_no_memory(tmp_path: Path) -> None:
+    """In a process of its own: what tests before this one allocated must not count."""
     body = bomb("gzip")
     assert len(body) < 2 * MIB
-    async with bot(tmp_path, **WHATSAPP) as house:
+    settings = {name.upper(): value for name, value in WHATSAPP.items()}
+    env = environment(tmp_path, HTTP_PORT=str(free_port()), **settings)
+    async with Cold(tmp_path, env) as cold, aiohttp.ClientSession() as http:
+        running = await cold.start()
+        house = House(None, await running.ready(), http)
         await house.open_chat()
         await house.ask(QUESTION, "message-1")
-        before = psutil.Process().memory_info().rss
+        before = psutil.Process(running.pid).memory_info().rss
         for path, packed, encoding, headers in (
             ("/api/chat/messages", body, "gzip", house.headers),
             ("/whatsapp", body, "gzip", {"X-Hub-Signature-256": signature(body)}),
             ("/admin/login", bomb("deflate"), "deflate", {"X-Admin-Page": "1"}),
         ):
             told = {**headers, "Content-Encoding": encoding, "Content-Type": "application/json"}
-            async with house.http.post(house.url + path, data=packed, headers=told) as response:
+            async with http.post(house.url + path, data=packed, headers=told) as response:
                 assert response.status == 413, path
-        assert psutil.Process().memory_info().rss - before <= 32 * MIB
+        assert psutil.Process(running.pid).memory_info().rss - before <= 32 * MIB
         assert "*141*3#" in await house.ask(QUESTION, "message-2")
 
 
