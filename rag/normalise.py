@@ -63,6 +63,8 @@ def tokenise(text: str) -> list[str]:
 def _tokens(text: str) -> tuple[str, ...]:
     """Cached: in one turn language, intents, retrieval and the cache of answers ask for the same text."""
     folded = fold(text)
+    if folded.isascii() and folded.replace(" ", "").isalpha():  # most of a lexicon: plain words
+        return tuple(_ELONGATION.sub(r"\1", folded).split())
     folded = _CODE.sub(" ", _MAIL.sub(" ", folded))
     folded = _ALWAYS.sub(" toujours ", folded)
     folded = _ELONGATION.sub(r"\1", folded)

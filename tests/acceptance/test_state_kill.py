@@ -15,7 +15,7 @@ from tests.unit.memory.chats import key, thread
 from tests.unit.memory.dying_session import STEPS, talk
 
 TALK = ["un", "réponse 1", "deux", "réponse 3", "trois", "réponse 5"]
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 
 
 async def killed(path: Path, step: str) -> None:
