@@ -40,7 +40,7 @@ class Embedded:
         else:
             body = self._topics(retrieval, language)
         if not retrieval.confident:
-            body = self._doubtful(body, language)
+            body = self._doubtful(body, language, guessed=first.kind != "offer" or retrieval.exact)
         return Answer(
             text=body,
             language=language,
@@ -59,9 +59,10 @@ class Embedded:
             topic="nothing",
         )
 
-    def _doubtful(self, body: str, language: Language) -> str:
+    def _doubtful(self, body: str, language: Language, *, guessed: bool) -> str:
+        """The way to a person below; above, that it is a guess, unless the body says so already."""
         start, end = (self._texts.get(f"answers.{key}", language) for key in ("unsure", "unsure_end"))
-        return f"{start}\n{body}\n{end}"
+        return f"{start}\n{body}\n{end}" if guessed else f"{body}\n{end}"
 
     def _topics(self, retrieval: Retrieval, language: Language) -> str:
         first, *rest = retrieval.passages
