@@ -146,8 +146,10 @@ class _Checker:
         """Figures of one offer must go together. A sentence without a price belongs to the price before it,
         or, all through the draft, to the one after it.
         """
-        attempts = [self._together(_groups(paired)), self._together(_groups(paired[::-1]))]
-        faults, cited = min(attempts, key=lambda attempt: len(attempt[0]))
+        faults, cited = self._together(_groups(paired))
+        if faults:
+            other = self._together(_groups(paired[::-1]))
+            faults, cited = min((faults, cited), other, key=lambda attempt: len(attempt[0]))
         self.faults.extend(faults)
         return cited
 

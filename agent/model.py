@@ -11,6 +11,7 @@ import email.utils
 import json
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
@@ -39,10 +40,7 @@ _ROLES: dict[type[BaseMessage], str] = {SystemMessage: "system", HumanMessage: "
 class ChatModel(ChatOpenAI):
     """One HTTP session, one attempt per call, no streaming, the same wire body as the stock class."""
 
-    _http: aiohttp.ClientSession = PrivateAttr()
-    _url: str = PrivateAttr()
-    _headers: dict[str, str] = PrivateAttr()
-    _limits: aiohttp.ClientTimeout = PrivateAttr()
+    _line: _Line = PrivateAttr()
 
     @classmethod
     def build(
@@ -69,14 +67,19 @@ class ChatModel(ChatOpenAI):
             streaming=False,
             cache=False,
         )
-        chat._http = http
-        chat._url = f"{(base_url or OPENAI_URL).rstrip('/')}/chat/completions"
-        chat._headers = {"Content-Type": "application/json"}
+        headers = {"Content-Type": "application/json"}
         if key is not None:
-            chat._headers["Authorization"] = f"Bearer {key.get_secret_value()}"
-        # A slow server that was given more than 15 s may also be silent for longer than ten.
-        chat._limits = aiohttp.ClientTimeout(
-            total=timeout, sock_connect=5, sock_read=max(10.0, timeout * 2 / 3)
+            headers["Authorization"] = f"Bearer {key.get_secret_value()}"
+        parameters = dict(chat._default_params)
+        if "max_tokens" in parameters:
+            parameters["max_completion_tokens"] = parameters.pop("max_tokens")
+        chat._line = _Line(
+            http,
+            f"{(base_url or OPENAI_URL).rstrip('/')}/chat/completions",
+            headers,
+            # A slow server that was given more than 15 s may also be silent for longer than ten.
+            aiohttp.ClientTimeout(total=timeout, sock_connect=5, sock_read=max(10.0, timeout * 2 / 3)),
+            parameters,
         )
         return chat
 
@@ -84,12 +87,11 @@ class ChatModel(ChatOpenAI):
         self, messages: Sequence[BaseMessage], *, tools: Sequence[Mapping[str, Any]] = ()
     ) -> AIMessage:
         """One model call. Raises ModelFailed, RateLimited or ModelRefused."""
-        body = {**self._default_params, "messages": [wire_message(m) for m in messages]}
-        if "max_tokens" in body:
-            body["max_completion_tokens"] = body.pop("max_tokens")
+        line = self._line
+        body = {**line.parameters, "messages": [wire_message(m) for m in messages]}
         if tools:
             body["tools"] = tools
-        return read_completion(await self._post(orjson.dumps(body)))
+        return read_completion(await line.post(orjson.dumps(body)))
 
     async def _agenerate(
         self,
@@ -99,13 +101,25 @@ class ChatModel(ChatOpenAI):
         **kwargs: Any,
     ) -> ChatResult:
         body = self._get_request_payload(messages, stop=stop, **kwargs)
-        message = read_completion(await self._post(orjson.dumps(body)))
+        message = read_completion(await self._line.post(orjson.dumps(body)))
         return ChatResult(generations=[ChatGeneration(message=message)])
 
-    async def _post(self, body: bytes) -> bytes:
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """The way to the server. Apart from the model, whose attributes pydantic looks up slowly."""
+
+    http: aiohttp.ClientSession
+    url: str
+    headers: Mapping[str, str]
+    limits: aiohttp.ClientTimeout
+    parameters: Mapping[str, Any]
+
+    async def post(self, body: bytes) -> bytes:
+        """The body of the answer. Raises ModelFailed, RateLimited or ModelRefused."""
         try:
-            async with self._http.post(
-                self._url, data=body, headers=self._headers, timeout=self._limits, allow_redirects=False
+            async with self.http.post(
+                self.url, data=body, headers=self.headers, timeout=self.limits, allow_redirects=False
             ) as response:
                 if response.status != 200:
                     raise _fault(response.status, response.headers.get("Retry-After"))

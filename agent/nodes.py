@@ -118,6 +118,8 @@ class Nodes:
     async def ground(self, state: Talk, runtime: Runtime[Work]) -> Command[Literal["answer", "__end__"]]:
         """Send a draft only when it says what the found records say; else one repair, then compose."""
         work = runtime.context
+        if work.cached:  # it may rest on what the model's own search found
+            work.found(p for p in map(work.retriever.get, work.cached.passage_ids) if p is not None)
         text = work.cached.text if work.cached else cleaned(work.draft, work.language)
         grounding = inspect(
             text,

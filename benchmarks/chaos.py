@@ -22,7 +22,7 @@ from tests.acceptance.trouble_runs import can_mount, disk_full_run, hanging_mode
 from tests.acceptance.whatsapp_kills import run as whatsapp_run
 
 QUESTIONS = ("Bonjour", "Quel forfait internet pour une semaine ?", "Comment consulter mon solde ?", "/aide")
-COLUMNS = (34, 78, 5)
+COLUMNS = (52, 84, 3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +100,8 @@ async def storm(folder: Path, size: Size) -> list[Line]:
 async def fuzz(folder: Path, size: Size) -> list[Line]:
     """Spoilt updates on both webhooks."""
     outcome = await fuzz_run(folder, updates=size.of(100_000, 500))
+    if outcome.first_exception:
+        print(outcome.first_exception)
     seen = (
         f"{outcome.exceptions} exceptions, {sum(outcome.refused.values())} not acknowledged,"
         f" {outcome.unanswered} of {outcome.honest} honest chats blocked"
@@ -120,16 +122,14 @@ async def acks(folder: Path, size: Size) -> list[Line]:
     )
     times = outcome.latencies
     half, most = times.quantile(0.5), times.quantile(0.99)
-    seen = (
-        f"p50 {half * 1000:.1f}, p99 {most * 1000:.1f} ms, {times.over(1.0)} over 1 s, {dict(times.statuses)}"
-    )
-    met = half <= 0.01 and most <= 0.1 and not times.over(1.0) and set(times.statuses) == {200}
-    emptied = f"inbox empty {outcome.drained:.1f} s after the last update, {outcome.resident / 2**20:.0f} MiB"
+    seen = f"p99 {most * 1000:.1f} ms, {times.over(1.0)} over 1 s; {dict(times.statuses)}"
+    met = most <= 0.1 and not times.over(1.0) and set(times.statuses) == {200}
+    emptied = f"{outcome.drained:.1f} s after the last update, with {outcome.resident / 2**20:.0f} MiB"
+    quick = outcome.drained <= 10 and outcome.resident <= 2**28
     return [
         Line(f"200 updates/s, {seconds} s: p99 <= 100 ms", seen, met),
-        Line(
-            "backlog gone in 10 s, <= 256 MiB", emptied, outcome.drained <= 10 and outcome.resident <= 2**28
-        ),
+        Line("meanwhile p50 <= 10 ms", f"{half * 1000:.1f} ms", half <= 0.01),
+        Line("inbox empty in 10 s, <= 256 MiB", emptied, quick),
     ]
 
 

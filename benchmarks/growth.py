@@ -156,8 +156,8 @@ async def _all_talk(bot: Talker, chats: range, each: int) -> None:
 async def stored(database: Path, sessions: int) -> Row:
     """Start-up and turns of our bot beside so many stored sessions."""
     async with Ours.opened(database) as bot:
-        for chat in range(100):
-            await bot.ask(str(chat), question(chat))
+        for number in range(100):
+            await bot.ask(str(number), question(number))
     _multiply(database, sessions // 100 - 1)
     started = time.perf_counter()
     async with Ours.opened(database) as bot:
@@ -182,7 +182,7 @@ async def stored(database: Path, sessions: int) -> Row:
 
 
 def _multiply(database: Path, copies: int) -> None:
-    """Copy every session, its state, profile and exchanges to new chats."""
+    """Copy every session, its state and its profile to new chats."""
     with closing(sqlite3.connect(database)) as connection, connection:
         for table, column in (("sessions", "chat"), ("profiles", "chat"), ("checkpoints", "thread_id")):
             connection.execute(f"CREATE TEMP TABLE seed_{table} AS SELECT * FROM {table} ORDER BY 1")

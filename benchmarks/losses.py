@@ -51,7 +51,7 @@ async def bad_answers(bot: str, *, messages: int = 200, chance: float = 0.1) -> 
 async def burst(bot: str, *, messages: int = 5) -> Row:
     """Model calls and replies for one thought written as five messages, with the settings as they ship."""
     settings = {"BURST_WINDOW": "1.2"} if bot == OURS else {}
-    async with open_rig(delay=0.2, **settings) as rig, rig.bot(bot):
+    async with open_rig(delay=0.2, settings=settings) as rig, rig.bot(bot):
         for part in ("Bonjour", "je veux un forfait", "internet", "pour une semaine", "avec 500 F")[
             :messages
         ]:

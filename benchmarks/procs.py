@@ -75,14 +75,16 @@ class Child:
                 await self.kill()
 
 
-async def spawn(name: str, *arguments: str, folder: Path, output: bool = False, **settings: str) -> Child:
+async def spawn(
+    name: str, *arguments: str, folder: Path, output: bool = False, settings: Mapping[str, str] | None = None
+) -> Child:
     """Start `python ARGUMENTS` in a folder; its errors go to NAME.log there."""
     with (folder / f"{name}.log").open("ab") as log:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             *arguments,
             cwd=folder,
-            env=environment(settings),
+            env=environment(settings or {}),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE if output else log,
             stderr=log,
@@ -92,11 +94,9 @@ async def spawn(name: str, *arguments: str, folder: Path, output: bool = False, 
 
 
 @asynccontextmanager
-async def running(
-    name: str, *arguments: str, folder: Path, output: bool = False, **settings: str
-) -> AsyncIterator[Child]:
+async def running(name: str, *arguments: str, folder: Path, output: bool = False) -> AsyncIterator[Child]:
     """A process for the time of a block."""
-    child = await spawn(name, *arguments, folder=folder, output=output, **settings)
+    child = await spawn(name, *arguments, folder=folder, output=output)
     try:
         yield child
     finally:

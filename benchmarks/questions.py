@@ -15,7 +15,7 @@ QUESTIONS = (
     "Je veux 3 Go pour 7 jours, {n} F ça suffit ?",
     "Que puis-je avoir avec {n} F pour une semaine ?",
     "Ina da {n} F, wane internet zan samu na sati?",
-    "Donnez-moi un forfait internet de {n} F pour ce soir",
+    "Donnez-moi un forfait internet de {n} F pour un jour",
 )
 _LEAST, _STEP = 100, 5
 

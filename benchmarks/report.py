@@ -24,8 +24,8 @@ Found = dict[str, Any]
 
 
 def write(found: Found, folder: Path, *, rounds: int) -> None:
-    """Write `performance.d/bench.md` and `images/bench.png` below a folder."""
-    page = folder / "performance.d" / "bench.md"
+    """Write `performance/bench.md` and `images/bench.png` below a folder."""
+    page = folder / "performance" / "bench.md"
     picture = folder / "images" / "bench.png"
     for path in (page, picture):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -38,15 +38,15 @@ def write(found: Found, folder: Path, *, rounds: int) -> None:
 
 
 def _head(rounds: int) -> str:
+    machine = f"{os.cpu_count()} cores, Python {platform.python_version()}, {platform.system()}"
     return f"""# Beside the textbook bot
 
-Measured by `make bench` on {time.strftime("%d.%m.%Y")}: {os.cpu_count()} cores, Python \
-{platform.python_version()}, {platform.system()}; every server in a process of its own on the same cores; bots by \
-turns (A B A B ...), medians of {rounds} rounds. The *textbook bot* is `benchmarks/peers/textbook.py`:
-python-telegram-bot with `concurrent_updates`, LangChain's `create_agent` with one retrieval tool over the same
-catalogue, `AsyncSqliteSaver`, `ChatOpenAI`. Both make two model calls in a turn, the first of which asks for a
-search, and commit everything they keep. For the measurement our burst window is 0 and our pace to Telegram is
-raised (`TELEGRAM_RATE`, `MAX_CONCURRENT_TURNS`).
+Measured by `make bench` on {time.strftime("%d.%m.%Y")} ({machine}). Every server is a process of its own on
+the same cores; the bots take turns (A B A B ...); figures are medians of {rounds} rounds. The *textbook bot*
+is `benchmarks/peers/textbook.py`: python-telegram-bot with `concurrent_updates`, LangChain's
+`create_agent` with one retrieval tool over the same catalogue, `AsyncSqliteSaver`, `ChatOpenAI`. Both make two model calls in a
+turn, the first of which asks for a search, and commit all they keep. Each chat asks five times, each time
+something new. For the measurement our burst window is 0 and our pace to Telegram is raised (`TELEGRAM_RATE`).
 """
 
 
@@ -82,9 +82,10 @@ def _speed(found: Found) -> str:
     ]
     commits = found["commits"]
     bare = (
-        f"\nBare SQLite commits of the rows of a turn (WAL, `synchronous=FULL`): "
-        f"{number(commits['alone_turns_per_second'])} turns/s one by one at {number(commits['alone_cpu_ms'])} ms "
-        f"CPU each, {number(commits['grouped_turns_per_second'])} turns/s in groups of 50 at "
+        "\nBare SQLite commits of the rows of a turn (WAL, `synchronous=FULL`): "
+        f"{number(commits['alone_turns_per_second'])} turns/s one by one at "
+        f"{number(commits['alone_cpu_ms'])} ms CPU each, "
+        f"{number(commits['grouped_turns_per_second'])} turns/s in groups of 50 at "
         f"{number(commits['grouped_cpu_ms'])} ms.\n"
     )
     header = [

@@ -29,7 +29,6 @@ SETTINGS = {
     "LLM_DAILY_TOKEN_BUDGET": "0",
     "LLM_CHAT_TOKEN_BUDGET": "0",
     "TELEGRAM_RATE": "2000",
-    "MAX_CONCURRENT_TURNS": "256",
     "HTTP_PORT": "0",
     "OFFER_MAX_AGE_DAYS": "36500",
 }
@@ -54,7 +53,7 @@ class Rig:
     async def start(self, bot: str) -> Child:
         """Start a bot; returns once it asks for updates."""
         before = await self.polls()
-        child = await spawn(bot, *self._command(bot), folder=self.folder, **self._environment(bot))
+        child = await spawn(bot, *self._command(bot), folder=self.folder, settings=self.environment(bot))
         over = time.monotonic() + START_SECONDS
         while await self.polls() <= before:
             if child.process.returncode is not None or time.monotonic() > over:
@@ -84,7 +83,8 @@ class Rig:
             return common
         return *common, "--model", self.model, "--db", str(self.database), "--data", str(ROOT / "data")
 
-    def _environment(self, bot: str) -> dict[str, str]:
+    def environment(self, bot: str) -> dict[str, str]:
+        """The settings a bot is started with."""
         if bot != OURS:
             return {}
         places = {
@@ -157,7 +157,9 @@ class Rig:
 
 
 @asynccontextmanager
-async def open_rig(*, delay: float = 0.0, disk: bool = True, **settings: str) -> AsyncIterator[Rig]:
+async def open_rig(
+    *, delay: float = 0.0, disk: bool = True, settings: Mapping[str, str] | None = None
+) -> AsyncIterator[Rig]:
     """Both servers, in a folder thrown away at the end; without `disk` it lies in memory if it can."""
     place = None if disk or not IN_MEMORY.is_dir() else IN_MEMORY
     async with AsyncExitStack() as stack:
@@ -172,7 +174,9 @@ async def open_rig(*, delay: float = 0.0, disk: bool = True, **settings: str) ->
             )
         )
         urls = await telegram.line(), await model.line()
-        yield Rig(folder, http, *urls, servers={"telegram": telegram, "model": model}, settings=settings)
+        yield Rig(
+            folder, http, *urls, servers={"telegram": telegram, "model": model}, settings=dict(settings or {})
+        )
 
 
 async def grow(*arguments: str, model: bool = True, disk: bool = True, seconds: float = 300.0) -> Any:
@@ -180,7 +184,7 @@ async def grow(*arguments: str, model: bool = True, disk: bool = True, seconds: 
     async with open_rig(disk=disk) as rig:
         settings = {**SETTINGS, "OPENAI_BASE_URL": rig.model if model else ""}
         command = ("-m", "benchmarks.growth", *arguments, "--db", str(rig.database))
-        child = await spawn("growth", *command, folder=rig.folder, output=True, **settings)
+        child = await spawn("growth", *command, folder=rig.folder, output=True, settings=settings)
         try:
             return json.loads(await child.output(seconds))
         except RuntimeError as error:

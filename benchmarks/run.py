@@ -1,7 +1,7 @@
 """`make bench`: our bot beside its limits and its alternatives, in one run, all by turns.
 
-Writes `docs/performance.d/bench.md` and `docs/images/bench.png`. Wall-clock figures depend on the machine and on
-what else it does; the ratios of CPU per turn much less.
+Writes `docs/performance/bench.md` and `docs/images/bench.png`. Wall-clock figures depend on the machine and
+on what else it does; the ratios of CPU per turn much less.
 """
 
 from __future__ import annotations

@@ -22,8 +22,8 @@ Row = dict[str, float]
 class Size:
     """How much is asked. Each chat asks so often that no bot's pacing per chat holds it up."""
 
-    chats: int = 200
-    turns: int = 3
+    chats: int = 160
+    turns: int = 5
     busy_chats: int = 200
     busy_seconds: float = 12.0
     calm_chats: int = 10
@@ -34,7 +34,7 @@ async def saturate(name: str, size: Size) -> Row:
     bot = name if name in {TEXTBOOK, ECHO_PTB, ECHO_AIOGRAM} else OURS
     settings = {"OPENAI_BASE_URL": ""} if name == EMBEDDED else {}
     repeat = ("--repeat",) if name == CACHED else ()
-    async with open_rig(**settings) as rig:
+    async with open_rig(settings=settings) as rig:
         began = time.perf_counter()
         async with rig.bot(bot) as child:
             start = time.perf_counter() - began

@@ -39,6 +39,7 @@ logger = logging.getLogger(__name__)
 
 Clock = Callable[[], float]
 _KEEP_ALIVE = 15.0  # a connection a platform has closed meanwhile turns a send into a doubt
+_OTHER_CALLS = 100  # connections for sends, typing, polls and media
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ async def open_core(
     metrics = Metrics()
     alert_channels: dict[str, Channel] = {}
     admins, alerting = _alerting(settings, texts, metrics, alert_channels, clock)
-    http = await stack.enter_async_context(_http())
+    http = await stack.enter_async_context(_http(settings.max_concurrent_turns))
     library, seconds = await _load(settings)
     store = await stack.enter_async_context(
         open_store(
@@ -161,8 +162,10 @@ async def open_core(
     )
 
 
-def _http() -> aiohttp.ClientSession:
-    connector = aiohttp.TCPConnector(limit=200, limit_per_host=100, keepalive_timeout=_KEEP_ALIVE)
+def _http(turns: int) -> aiohttp.ClientSession:
+    """One pool for all; every turn may wait for the model at the same time."""
+    most = turns + _OTHER_CALLS
+    connector = aiohttp.TCPConnector(limit=most, limit_per_host=most, keepalive_timeout=_KEEP_ALIVE)
     return aiohttp.ClientSession(connector=connector)
 
 

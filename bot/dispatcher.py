@@ -21,10 +21,11 @@ logger = logging.getLogger(__name__)
 
 CLAIM_WAIT = 0.5  # how long a claim may wait for work, thus how fast a stop is noticed
 GIVE_BACK_SECONDS = 2.0
-STARTED_TOGETHER = 8
-ALWAYS_RUNNING = 2
+STARTED_TOGETHER = 4
+# The loop is behind when so many of its rounds take longer than that; then one turn more starts after a wait.
+LOOP_ROUNDS = 5
 BEHIND_SECONDS = 0.005
-BEHIND_ROUNDS = 5
+BEHIND_WAITS = 5
 STUCK_SECONDS = 5.0
 # Turns count their own attempts and park; beyond this many the counting itself must be broken.
 LAST_ATTEMPT = 6
@@ -60,6 +61,7 @@ class Dispatcher:
         self._claiming_over = asyncio.Event()
         self._claiming_over.set()
         self._stopping = False
+        self._hungry = False  # the last claim found less than it asked for
         self._failures = 0
 
     @property
@@ -116,6 +118,7 @@ class Dispatcher:
         except Exception as error:  # noqa: BLE001  # logged there; the loop must survive
             return await self._claim_failed(error)
         self._failures = 0
+        self._hungry = len(turns) < count
         self._start(turns)
         return None
 
@@ -125,11 +128,12 @@ class Dispatcher:
         Turns that wait for a model cost no time here; turns that only compute gain nothing by being many.
         """
         loop = asyncio.get_running_loop()
-        for _ in range(BEHIND_ROUNDS):
-            if len(self._tasks) < ALWAYS_RUNNING or self._stopping:
+        for _ in range(BEHIND_WAITS):
+            if not self._tasks or self._stopping:
                 return 1
             began = loop.time()
-            await asyncio.sleep(0)  # one round of the loop
+            for _ in range(LOOP_ROUNDS):
+                await asyncio.sleep(0)
             if loop.time() - began < BEHIND_SECONDS:
                 return STARTED_TOGETHER
             await asyncio.sleep(BEHIND_SECONDS)
@@ -194,7 +198,7 @@ class Dispatcher:
                 await asyncio.sleep(jittered(growing(failures, first=0.2, most=5.0)))
 
     async def _watch(self) -> None:
-        """Prove that nothing runnable lies untouched while there is room for it."""
+        """Prove that nothing runnable lies untouched while claims come back unfilled."""
         while True:
             await asyncio.sleep(self._watch_every)
             try:
@@ -202,7 +206,7 @@ class Dispatcher:
             except Exception as error:  # noqa: BLE001  # the watch outlives whatever it watches
                 logger.warning("no health: %s", type(error).__name__, extra={"action": "watch"})
                 continue
-            if oldest > STUCK_SECONDS and len(self._tasks) < self._limit:
+            if oldest > STUCK_SECONDS and self._hungry and len(self._tasks) < self._limit:
                 self._metrics.errors.labels(where="stuck").inc()
                 logger.error("a message is stuck", extra={"action": "stuck", "seconds": round(oldest, 1)})
                 self._report("BACKLOG_OLD", f"{oldest:.0f} s")

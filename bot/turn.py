@@ -289,18 +289,29 @@ async def _typing(channel: Channel, context: TurnContext) -> AsyncIterator[None]
         return
 
     async def keep_typing() -> None:
-        await asyncio.sleep(0 if context.kind is MessageKind.CHOICE else TYPING_AFTER)
         while True:
             await channel.show_typing(context.key, context.last)
             await asyncio.sleep(TYPING_EVERY)
 
-    task = asyncio.create_task(keep_typing(), name="typing")
+    tasks: list[asyncio.Task[None]] = []
+
+    def start() -> None:
+        tasks.append(asyncio.create_task(keep_typing(), name="typing"))
+
+    tapped = context.kind is MessageKind.CHOICE
+    if tapped:
+        start()
+    # Else a timer first: most answers are there before a task would have anything to do.
+    timer = None if tapped else asyncio.get_running_loop().call_later(TYPING_AFTER, start)
     try:
         yield
     finally:
         # A courtesy call in flight is left to end by itself only when it takes the spinner off a button.
-        if context.kind is MessageKind.CHOICE:
+        if tapped:
             await asyncio.sleep(0)
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        if timer is not None:
+            timer.cancel()
+        for task in tasks:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task

@@ -26,6 +26,7 @@ CONNECT_SECONDS = 5.0
 READ_SECONDS = 10.0
 _FLOOD_SECONDS = 5.0  # a 429 that names no time, as a proxy sends it
 _JSON = {"Content-Type": "application/json"}
+_RECEIPT = ("message_id", "date", "chat")
 _NOT_SENT = (
     aiohttp.ClientConnectorError,  # DNS, refused, unreachable, TLS
     aiohttp.ConnectionTimeoutError,  # connecting, or waiting for a free connection
@@ -152,6 +153,10 @@ class AiohttpRequest(BaseRequest):
         """Decode an answer without ever logging it, as the base class would."""
         answer = decoded(payload)
         if "result" in answer or answer.get("ok") is False:
+            result = answer.get("result")
+            if isinstance(result, dict) and "message_id" in result:
+                # A sent message comes back whole; the library would parse all of it for the number alone.
+                answer["result"] = {name: result[name] for name in _RECEIPT if name in result}
             return answer
         raise TelegramError("Invalid server response")
 

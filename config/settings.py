@@ -94,7 +94,7 @@ class Settings(BaseSettings):
     offer_max_age_days: int = Field(365, ge=1)  # an offer last checked longer ago is not told as current
 
     # Pipeline
-    max_concurrent_turns: int = Field(64, ge=1)
+    max_concurrent_turns: int = Field(256, ge=1)
     burst_window: float = Field(1.2, ge=0, le=10)
     chat_rate_per_minute: float = Field(20.0, gt=0)
     chat_backlog: int = Field(50, ge=1)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -276,12 +277,11 @@ def main() -> None:
     parser.add_argument("--delay", type=float, default=0.0, help="seconds before each answer")
     parser.add_argument("--script", choices=sorted(SCRIPTS), default="rag")
     options = parser.parse_args()
-    try:
+    run: Callable[[Any], None] = asyncio.run
+    with contextlib.suppress(ImportError):
         import uvloop
 
         run = uvloop.run
-    except ImportError:
-        run = asyncio.run
     try:
         run(_serve(options.port, options.delay, options.script))
     except KeyboardInterrupt:

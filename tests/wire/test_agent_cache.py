@@ -7,7 +7,7 @@ from dataclasses import replace
 from domain.answers import Origin, Utterance
 from monitoring.metrics import total
 from rag.cache import CacheKey
-from tests.fakes.openai import answer, fail
+from tests.fakes.openai import answer, call, fail
 from tests.wire.agent_rig import QUESTION, TRUE_DRAFT, agent_rig, library
 
 
@@ -57,6 +57,15 @@ async def test_a_failing_model_does_not_fill_the_cache() -> None:
     async with agent_rig([fail(400), answer(TRUE_DRAFT)], cached=True) as rig:
         assert (await rig.ask(chat="1")).origin is Origin.EMBEDDED
         assert (await rig.ask(chat="2")).origin is Origin.MODEL
+
+
+async def test_an_answer_that_rests_on_the_models_own_search_is_kept_too() -> None:
+    search = call("search_offers", {"budget": 500, "days": 7})
+    asked = "Quels forfaits internet pour la nuit ?"
+    async with agent_rig([search, answer(TRUE_DRAFT), fail(400)], cached=True) as rig:
+        first, again = await rig.ask(asked, chat="1"), await rig.ask(asked, chat="2")
+        assert (first.origin, again.origin) == (Origin.MODEL, Origin.CACHE)
+        assert again.text == first.text == TRUE_DRAFT
 
 
 async def test_a_kept_answer_that_no_longer_holds_is_dropped() -> None:

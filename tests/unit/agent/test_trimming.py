@@ -7,7 +7,15 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, SystemMessage, ToolMessage
+from langchain_core.messages import (
+    AIMessage,
+    AnyMessage,
+    HumanMessage,
+    RemoveMessage,
+    SystemMessage,
+    ToolMessage,
+)
+from langgraph.graph.message import add_messages
 
 from agent.trimming import CUT_MARK, bounded, count_tokens, estimate_tokens, trim
 from benchmarks.conversations import ANSWERS, PASSAGES, QUESTIONS
@@ -160,3 +168,18 @@ def test_messages_of_the_state_are_never_changed_in_place() -> None:
     before: list[AnyMessage] = [HumanMessage("x"), AIMessage("", tool_calls=calls(1)), result]
     bounded(max_tokens=400, max_messages=9)([], before)
     assert result.content == "long " * 1000
+
+
+def test_messages_merge_as_add_messages_merges_them() -> None:
+    said: list[AnyMessage] = [HumanMessage("a", id="1"), AIMessage("b", id="2")]
+    reduce = bounded(max_tokens=1000, max_messages=50)
+    for more in (
+        [HumanMessage("c", id="3"), AIMessage("d", id="4")],
+        [HumanMessage("again", id="1")],
+        [HumanMessage("c", id="3"), AIMessage("other", id="3")],
+        HumanMessage("alone", id="5"),
+        [RemoveMessage(id="2")],
+        [{"role": "user", "content": "as a dict", "id": "6"}],
+    ):
+        assert reduce(said, more) == add_messages(said, more)  # type: ignore[arg-type]  # odd ones too
+    assert [m.id is None for m in reduce([], [HumanMessage("named by the reducer")])] == [False]
