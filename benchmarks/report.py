@@ -42,11 +42,13 @@ def _head(rounds: int) -> str:
     return f"""# Beside the textbook bot
 
 Measured by `make bench` on {time.strftime("%d.%m.%Y")} ({machine}). Every server is a process of its own on
-the same cores; the bots take turns (A B A B ...); figures are medians of {rounds} rounds. The *textbook bot*
-is `benchmarks/peers/textbook.py`: python-telegram-bot with `concurrent_updates`, LangChain's
-`create_agent` with one retrieval tool over the same catalogue, `AsyncSqliteSaver`, `ChatOpenAI`. Both make two model calls in a
-turn, the first of which asks for a search, and commit all they keep. Each chat asks five times, each time
-something new. For the measurement our burst window is 0 and our pace to Telegram is raised (`TELEGRAM_RATE`).
+the same cores; the bots take turns (A B A B ...); figures are medians of {rounds} rounds.
+
+The *textbook bot* is `benchmarks/peers/textbook.py`: python-telegram-bot with `concurrent_updates`,
+LangChain's `create_agent` with one retrieval tool over the same catalogue, `AsyncSqliteSaver`, `ChatOpenAI`.
+Both make two model calls in a turn, the first of which asks for a search, and commit all they keep. Each chat
+asks five times, each time something new. For the measurement our burst window is 0 and our pace to Telegram is
+raised (`TELEGRAM_RATE`).
 """
 
 
