@@ -47,7 +47,6 @@ async def test_parts_of_a_chat_arrive_in_order_whatever_happens(tmp_path: Path) 
         NotSent("refused"),
         RateLimited("429", seconds=0.01),
         SendInDoubt("lost before", seconds=0.01),
-        MarkupRefused("parse"),
     ]
 
     def trouble() -> Step:
