@@ -47,8 +47,8 @@ the same cores; the bots take turns (A B A B ...); figures are medians of {round
 The *textbook bot* is `benchmarks/peers/textbook.py`: python-telegram-bot with `concurrent_updates`,
 LangChain's `create_agent` with one retrieval tool over the same catalogue, `AsyncSqliteSaver`, `ChatOpenAI`.
 Both make two model calls in a turn, the first of which asks for a search, and commit all they keep. Each chat
-asks five times, each time something new. For the measurement our burst window is 0 and our pace to Telegram is
-raised (`TELEGRAM_RATE`).
+asks five times, each time something new. For the measurement our burst window is 0 and our pace to
+Telegram is raised (`TELEGRAM_RATE`).
 """
 
 
