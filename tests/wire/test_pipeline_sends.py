@@ -47,6 +47,7 @@ async def test_parts_of_a_chat_arrive_in_order_whatever_happens(tmp_path: Path) 
         NotSent("refused"),
         RateLimited("429", seconds=0.01),
         SendInDoubt("lost before", seconds=0.01),
+        MarkupRefused("parse"),
     ]
 
     def trouble() -> Step:
@@ -59,11 +60,17 @@ async def test_parts_of_a_chat_arrive_in_order_whatever_happens(tmp_path: Path) 
             await pipeline.say(chat(number), *wanted, purpose=Purpose.NOTICE)
         pipeline.start_sender()
         await pipeline.wait_empty()
+        parts = [await pipeline.parts(chat(number)) for number in range(6)]
     for number in range(6):
         said = phone.texts(str(number))
         assert said == sorted(said)
-        # A part is missing only where it stands parked: after two sends without a word.
-        assert len(set(said)) >= len(wanted) - total(pipeline.metrics.sends, outcome="dead")
+        assert {part.reply.text for part in parts[number]} >= set(wanted)
+        # What never arrived stands parked (two sends without a word) or failed (refused as plain text too).
+        for part in parts[number]:
+            if part.reply.text not in said:
+                doubtful = part.state is SendState.DEAD and part.doubts >= 1 and part.attempts >= 2
+                refused = part.state is SendState.FAILED and part.plain and "MarkupRefused" in part.error
+                assert doubtful or refused, part
     assert total(pipeline.metrics.sends, outcome="sent") > 30
 
 
