@@ -25,9 +25,8 @@ from rag.normalise import fold
 
 BROADCAST_SECONDS = 2.0
 BACKLOG_SECONDS = 1.0
-BACKLOG_DEPTH = (
-    5000  # waiting messages above which Telegram is not asked for more; it keeps them for 24 hours
-)
+# Waiting messages above which Telegram is not asked for more; it keeps them for 24 hours.
+BACKLOG_DEPTH = 5000
 
 
 class Backlog:
@@ -70,6 +69,7 @@ def build_admin(core: Core, figures: Figures, operators: OperatorAccess) -> Admi
         "incident": incidents,
         "diffuser": Broadcast(texts, broadcasts),
     }
+    reload = _reloader(core)
     desk = Desk(
         store=store,
         texts=texts,
@@ -78,8 +78,10 @@ def build_admin(core: Core, figures: Figures, operators: OperatorAccess) -> Admi
         performance=lambda shown: performance_report(shown, core.metrics, core.settings, core.preloading),
         recent_alerts=lambda: core.alerting.recent,
         knowledge=lambda: KnowledgeState(core.library.version, core.library.broken, core.library.sizes),
-        reload=_reloader(core),
-        add_knowledge=_additions(core).add,
+        reload=reload,
+        add_knowledge=Additions(
+            core.settings.knowledge_path, reload=reload, fault=lambda: core.library.broken
+        ).add,
         clock=core.clock,
     )
     return Administration(
@@ -89,7 +91,7 @@ def build_admin(core: Core, figures: Figures, operators: OperatorAccess) -> Admi
             store,
             book=book,
             recent_alerts=lambda: core.alerting.recent,
-            reload=_reloader(core),
+            reload=reload,
             more=more,
         ),
         incident=incidents.about,
@@ -106,8 +108,3 @@ def _reloader(core: Core) -> Callable[[], Awaitable[str]]:
         return await reload_knowledge(core)
 
     return reload
-
-
-def _additions(core: Core) -> Additions:
-    folder = core.settings.knowledge_path
-    return Additions(folder, reload=_reloader(core), fault=lambda: core.library.broken)

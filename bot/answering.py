@@ -10,7 +10,7 @@ from bot.assembly import Core
 from bot.sanitising import clean_text
 from bot.turn import TurnRunner
 from config.logs import Redactor
-from domain.messages import ChatKey, InboundMessage
+from domain.messages import ChatKey
 from handlers.chat import Chat
 from handlers.commands import subscriber_commands
 from handlers.feedback import Feedback
@@ -65,15 +65,11 @@ def build_runner(
         texts,
         metrics,
         channels=core.channels,
-        is_admin=_admin_test(core),
+        is_admin=core.admins.is_admin,
         report=core.alerting.report,
         notice_on=notice_on,
         clock=core.clock,
     )
-
-
-def _admin_test(core: Core) -> Callable[[InboundMessage], bool]:
-    return core.admins.is_admin
 
 
 def _hearing(core: Core) -> Hide:

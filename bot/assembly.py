@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypedDict
 
 import aiohttp
 
@@ -230,22 +231,24 @@ def _model(settings: Settings, http: aiohttp.ClientSession) -> Completes | None:
 def _embedder(settings: Settings, http: aiohttp.ClientSession) -> Embedder | None:
     if not settings.model_enabled or not settings.openai_embeddings_model:
         return None
-    key = settings.openai_api_key
-    return Embedder(
-        http,
-        base_url=settings.openai_base_url or OPENAI_URL,
-        key=key.get_secret_value() if key else None,
-        model=settings.openai_embeddings_model,
-    )
+    return Embedder(http, **_model_server(settings), model=settings.openai_embeddings_model)
 
 
 def _transcriber(settings: Settings, http: aiohttp.ClientSession) -> Transcriber | None:
     if not settings.model_enabled or not settings.openai_transcription_model:
         return None
+    return Transcriber(http, **_model_server(settings), model=settings.openai_transcription_model)
+
+
+class _ModelServer(TypedDict):
+    base_url: str
+    key: str | None
+
+
+def _model_server(settings: Settings) -> _ModelServer:
+    """Where embeddings and transcriptions are asked for, and with which key."""
     key = settings.openai_api_key
-    return Transcriber(
-        http,
-        base_url=settings.openai_base_url or OPENAI_URL,
-        key=key.get_secret_value() if key else None,
-        model=settings.openai_transcription_model,
-    )
+    return {
+        "base_url": settings.openai_base_url or OPENAI_URL,
+        "key": key.get_secret_value() if key else None,
+    }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,7 +40,6 @@ class Connections:
     on_stop: list[Callable[[], None]] = field(default_factory=list)
     receivers: dict[str, Callable[[], Work]] = field(default_factory=dict)
     introductions: dict[str, Callable[[], Work]] = field(default_factory=dict)
-    troubles: dict[str, Callable[[], str]] = field(default_factory=dict)
 
 
 async def connect(core: Core, intake: Intake, busy: Callable[[], bool]) -> Connections:
@@ -91,7 +90,6 @@ def _open_telegram(core: Core, intake: Intake, opened: Connections, busy: Callab
             clock=core.clock,
         )
         opened.receivers["telegram-polling"] = poller.run
-        opened.troubles["telegram"] = lambda: poller.trouble
         return
     opened.routes += telegram_routes(
         endpoint,
@@ -145,8 +143,3 @@ def _last_inbound(core: Core) -> Callable[[ChatKey], Coroutine[Any, Any, float]]
         return profile.last_inbound_at if profile else 0.0
 
     return last_inbound
-
-
-def troubles_of(opened: Connections) -> Mapping[str, str]:
-    """Which channels cannot receive now, and why."""
-    return {name: text for name, trouble in opened.troubles.items() if (text := trouble())}

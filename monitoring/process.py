@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import shutil
-import sys
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,7 +62,7 @@ class MemoryProbe:
 
 
 class LoopProbe:
-    """Measures how late the event loop runs, and logs where it stood when it was over a second late."""
+    """Measures how late the event loop runs, and tells when it was over a second late."""
 
     def __init__(self, metrics: Metrics, *, on_stall: Callable[[float], None]) -> None:
         self._metrics = metrics
@@ -89,12 +87,6 @@ class LoopProbe:
         """The worst lag since the last call."""
         worst, self.worst = self.worst, 0.0
         return worst
-
-
-def stacks() -> str:
-    """The stacks of all threads: what a diagnosis of a hanging process starts with."""
-    frames = sys._current_frames().items()  # documented for debuggers; there is no public twin
-    return "\n".join(f"thread {ident}:\n{''.join(traceback.format_stack(frame))}" for ident, frame in frames)
 
 
 def disk_free(path: Path) -> int:

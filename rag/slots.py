@@ -61,20 +61,6 @@ class Slots:
             self.price is None and self.validity is None and self.data is None and self.minutes is None
         )
 
-    @property
-    def is_about_offers(self) -> bool:
-        """Whether anything at all points at offers."""
-        return bool(
-            self.has_figures
-            or self.services
-            or self.unlimited
-            or self.night
-            or self.without
-            or self.offer_word
-            or self.cheapest
-            or self.biggest
-        )
-
     def inherit(self, previous: Slots) -> Slots:
         """These slots, completed by those of the question before.
 
