@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
 
@@ -13,8 +13,10 @@ from agent.breaker import Breaker
 from agent.budget import Budget
 from agent.calling import Caller, Completes
 from agent.canned import Canned
+from agent.drafting import Drafting
 from agent.embedded import Embedded
 from agent.graph import build_graph
+from agent.kept_answers import KeptAnswers
 from agent.nodes import Embed, Nodes
 from agent.prompting import Prompts
 from config.texts import Texts
@@ -44,14 +46,16 @@ def build_agent(
     if model is not None:
         caller = Caller(model, breaker or Breaker(metrics.breaker_open), budget, metrics)
     embedded = Embedded(texts)
+
+    def today() -> date:
+        return datetime.fromtimestamp(clock(), UTC).astimezone().date()
+
     nodes = Nodes(
-        prompts=Prompts.load(),
         canned=Canned(texts, lambda: library.retriever),
         embedded=embedded,
-        caller=caller,
-        cache=cache,
-        metrics=metrics,
-        today=lambda: datetime.fromtimestamp(clock(), UTC).astimezone().date(),
+        drafting=Drafting(Prompts.load(), caller, metrics, today),
+        kept=KeptAnswers(cache, today, with_model=model is not None),
+        has_model=model is not None,
         embed=embed,
     )
     graph = build_graph(nodes, checkpointer, max_tokens=max_history_tokens, max_messages=max_session_messages)

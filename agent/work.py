@@ -13,6 +13,8 @@ from rag.cache import CacheKey
 from rag.passages import Passage
 from rag.retriever import Retrieval, Retriever
 
+CONTACT = "T-SERVICE-CLIENT"
+
 
 @dataclass(slots=True)
 class Spent:
@@ -44,8 +46,7 @@ class Work:
     prompt: list[BaseMessage] = field(default_factory=list)
     cache_key: CacheKey | None = None
     first_exchange: bool = True
-    draft: str = ""
-    cached: Answer | None = None
+    from_cache: bool = False
     answer: Answer | None = None
     spent: Spent = field(default_factory=Spent)
     handoff: bool = False
@@ -55,3 +56,14 @@ class Work:
         """Add what an answer may rest on; what was found first stays first."""
         for passage in passages:
             self.passages.setdefault(passage.id, passage)
+
+    def told(self) -> tuple[Passage, ...]:
+        """What was found, and how to reach a person, which every answer may say."""
+        found = tuple(self.passages.values())
+        contact = self.retriever.get(CONTACT)
+        return found if contact is None or contact.id in self.passages else (*found, contact)
+
+    def topic_of(self, passage_ids: Iterable[str]) -> str:
+        """What the first of these passages is about, "" when none was found."""
+        first = next((self.passages[i] for i in passage_ids if i in self.passages), None)
+        return first.topic if first is not None else ""

@@ -45,6 +45,11 @@ class Passage:
     score: float = field(default=0.0, compare=False)  # of one search; the passage stays the same
     fresh: bool = True  # False: checked too long ago to be told as current
 
+    @property
+    def topic(self) -> str:
+        """What it is about, for the figures: an offer's category, a topic's id."""
+        return self.offer.category if self.offer is not None else self.id
+
     def wording(self, language: str) -> str:
         """The topic's text in that language, else in French."""
         return next((text for code, text in self.texts if code == language), self.text)
