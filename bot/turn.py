@@ -306,8 +306,7 @@ async def _typing(channel: Channel, context: TurnContext) -> AsyncIterator[None]
     try:
         yield
     finally:
-        # A courtesy call in flight is left to end by itself only when it takes the spinner off a button.
-        if tapped:
+        if tapped:  # so that the channel can begin to take the spinner off the button
             await asyncio.sleep(0)
         if timer is not None:
             timer.cancel()

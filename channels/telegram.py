@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any
 
 import aiohttp
@@ -62,6 +63,7 @@ class TelegramChannel:
         self._send_seconds = send_seconds
         self._answered: deque[str] = deque(maxlen=256)
         self._left: deque[str] = deque(maxlen=256)
+        self._spinners: set[asyncio.Task[None]] = set()
 
     def split(self, reply: Reply) -> Split:
         """Cut a reply into at most three messages."""
@@ -104,21 +106,24 @@ class TelegramChannel:
 
     async def show_typing(self, key: ChatKey, message: InboundMessage) -> None:
         """Show "typing" for about five seconds, and take the spinner off a tapped button."""
-        calls: list[Awaitable[object]] = [
-            self._bot.send_chat_action(key.chat, ChatAction.TYPING, read_timeout=COURTESY_SECONDS)
-        ]
         callback = str(message.payload.get("callback_id") or "")
         if callback and callback not in self._answered:
             self._answered.append(callback)
-            calls.append(self._bot.answer_callback_query(callback, read_timeout=COURTESY_SECONDS))
-        await asyncio.gather(*(_courtesy(call) for call in calls))
+            # A task of its own: the turn may be over, and this call cancelled, before Telegram has answered.
+            answer = partial(self._bot.answer_callback_query, callback, read_timeout=COURTESY_SECONDS)
+            task = asyncio.create_task(_courtesy(answer), name="spinner")
+            self._spinners.add(task)
+            task.add_done_callback(self._spinners.discard)
+        await _courtesy(
+            partial(self._bot.send_chat_action, key.chat, ChatAction.TYPING, read_timeout=COURTESY_SECONDS)
+        )
 
     async def leave(self, key: ChatKey) -> None:
         """Leave a group or channel, with one word to a group; best effort, never raises."""
         if self._farewell and key.chat not in self._left:
             self._left.append(key.chat)
-            await _courtesy(self._say_farewell(key.chat))
-        await _courtesy(self._bot.leave_chat(key.chat, read_timeout=COURTESY_SECONDS))
+            await _courtesy(partial(self._say_farewell, key.chat))
+        await _courtesy(partial(self._bot.leave_chat, key.chat, read_timeout=COURTESY_SECONDS))
 
     async def _say_farewell(self, chat: str) -> None:
         found = await self._bot.get_chat(chat, read_timeout=COURTESY_SECONDS)
@@ -160,9 +165,9 @@ def _number(key: ChatKey) -> int:
         raise SendRefused("not a Telegram chat") from None
 
 
-async def _courtesy(call: Awaitable[object]) -> None:
-    """Await a call whose failure must disturb nobody."""
+async def _courtesy(call: Callable[[], Awaitable[object]]) -> None:
+    """Make a call whose failure must disturb nobody."""
     try:
-        await call
+        await call()
     except Exception as error:  # noqa: BLE001  # typing and spinners never fail a turn
         logger.debug("courtesy call failed: %s", type(error).__name__, extra={"action": "courtesy"})
