@@ -21,11 +21,10 @@ logger = logging.getLogger(__name__)
 
 CLAIM_WAIT = 0.5  # how long a claim may wait for work, thus how fast a stop is noticed
 GIVE_BACK_SECONDS = 2.0
-STARTED_TOGETHER = 4
-# The loop is behind when so many of its rounds take longer than that; then one turn more starts after a wait.
-LOOP_ROUNDS = 5
-BEHIND_SECONDS = 0.005
-BEHIND_WAITS = 5
+CLAIMED_TOGETHER = 4
+# Between the starts of two turns the loop goes round so often. An idle loop does that at once; a busy one
+# does what it has first, acknowledgements too, so turns that compute never pile up in one of its rounds.
+ROUNDS_APART = 3
 STUCK_SECONDS = 5.0
 # Turns count their own attempts and park; beyond this many the counting itself must be broken.
 LAST_ATTEMPT = 6
@@ -112,7 +111,7 @@ class Dispatcher:
             self._changed.clear()
             await self._changed.wait()
             return None
-        count = min(free, await self._startable())
+        count = min(free, CLAIMED_TOGETHER)
         try:
             turns = await self._store.inbox.claim(count, wait=CLAIM_WAIT)
         except Exception as error:  # noqa: BLE001  # logged there; the loop must survive
@@ -120,24 +119,8 @@ class Dispatcher:
         self._failures = 0
         self._hungry = len(turns) < count
         self._start(turns)
+        await _go_round(ROUNDS_APART * len(turns))
         return None
-
-    async def _startable(self) -> int:
-        """How many turns to start now: few while the loop is behind, since acknowledgements run on it too.
-
-        Turns that wait for a model cost no time here; turns that only compute gain nothing by being many.
-        """
-        loop = asyncio.get_running_loop()
-        for _ in range(BEHIND_WAITS):
-            if not self._tasks or self._stopping:
-                return 1
-            began = loop.time()
-            for _ in range(LOOP_ROUNDS):
-                await asyncio.sleep(0)
-            if loop.time() - began < BEHIND_SECONDS:
-                return STARTED_TOGETHER
-            await asyncio.sleep(BEHIND_SECONDS)
-        return 1
 
     async def _claim_failed(self, error: Exception) -> None:
         self._failures += 1
@@ -149,8 +132,11 @@ class Dispatcher:
         await asyncio.sleep(jittered(growing(self._failures, first=0.1, most=1.0)))
 
     def _start(self, turns: Iterable[Turn]) -> None:
-        for turn in turns:
-            work = self._give_back(turn, "stopping", refund=True) if self._stopping else self._run(turn)
+        for place, turn in enumerate(turns):
+            if self._stopping:
+                work = self._give_back(turn, "stopping", refund=True)
+            else:
+                work = self._run(turn, after=ROUNDS_APART * place)
             task = asyncio.create_task(work, name=f"turn {turn.id}")
             self._tasks.add(task)
             task.add_done_callback(self._ended)
@@ -161,8 +147,9 @@ class Dispatcher:
         if not task.cancelled() and (error := task.exception()) is not None:
             logger.error("turn task crashed", exc_info=error, extra={"action": "turn_crashed"})
 
-    async def _run(self, turn: Turn) -> None:
+    async def _run(self, turn: Turn, *, after: int) -> None:
         try:
+            await _go_round(after)
             await self._run_turn(turn)
         except asyncio.CancelledError:
             await self._give_back(turn, "stopping", refund=True)
@@ -210,6 +197,11 @@ class Dispatcher:
                 self._metrics.errors.labels(where="stuck").inc()
                 logger.error("a message is stuck", extra={"action": "stuck", "seconds": round(oldest, 1)})
                 self._report("BACKLOG_OLD", f"{oldest:.0f} s")
+
+
+async def _go_round(times: int) -> None:
+    for _ in range(times):
+        await asyncio.sleep(0)
 
 
 async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
