@@ -211,8 +211,8 @@ def _sounds(words: Iterable[str], common: frozenset[str]) -> dict[str, str]:
     """Sound key to word; left out where a common word sounds the same."""
     taken = {sound(word) for word in common if len(word) > 3}
     out: dict[str, str] = {}
-    for word in sorted(words, key=lambda w: (len(w), w)):
+    for word in sorted((w for w in words if len(w) >= 4), key=lambda w: (len(w), w)):
         key = sound(word)
-        if len(word) >= 4 and len(key) >= 3 and key not in taken:
+        if len(key) >= 3 and key not in taken:
             out.setdefault(key, word)
     return out

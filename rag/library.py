@@ -20,6 +20,7 @@ logger = logging.getLogger(__name__)
 _PARTS = ("catalogue", "knowledge", "lexicon")
 _SUFFIXES = frozenset({".csv", ".md"})
 
+_Built = tuple[str, Retriever, Mapping[str, int]]
 Stamp = tuple[tuple[str, int, int], ...]
 
 
@@ -51,19 +52,23 @@ class Library:
         """Read the folder again; True when the knowledge changed. A broken file keeps what stands."""
         stamp = _stamp(self._folder)
         try:
-            version, retriever, sizes = await asyncio.to_thread(self._build)
+            built = await asyncio.to_thread(self._rebuild)
         except BadKnowledge as error:
             self._stamp = stamp
             self.broken = str(error)
             logger.warning("knowledge not reloaded: %s", error, extra={"action": "knowledge_broken"})
             return False
-        changed = version != self.version
         self._stamp = stamp
         self.broken = ""
-        self.version, self.retriever, self.sizes = version, retriever, sizes
-        return changed
+        if built is not None:
+            self.version, self.retriever, self.sizes = built
+        return built is not None
 
-    def _build(self) -> tuple[str, Retriever, Mapping[str, int]]:
+    def _rebuild(self) -> _Built | None:
+        """What the folder holds now; None when it is what stands, with the vectors it was given."""
+        return None if _version(self._folder) == self.version else self._build()
+
+    def _build(self) -> _Built:
         if not self._folder.is_dir():
             raise BadKnowledge(f"KNOWLEDGE_PATH : le dossier {self._folder} n'existe pas")
         version = _version(self._folder)

@@ -14,6 +14,7 @@ _LETTERS = str.maketrans(
     {"ɗ": "d", "ɓ": "b", "ƙ": "k", "ƴ": "y", "ŋ": "n", "œ": "oe", "æ": "ae", "ß": "ss", "’": "'", "‘": "'"}
     | {"ʼ": "'", "`": "'", "´": "'", "ɲ": "ny"}
 )
+_FIRST_MARK = "\u0300"  # no combining mark stands before it
 _ELONGATION = re.compile(r"([^\W\d_])\1{2,}")
 _CODE = re.compile(r"(?<![\w*#])[*#]\s?\d+(?:\s?\*\s?\d+)*\s?#")
 _THOUSANDS = re.compile(r"(?<![\d.,])(\d{1,3})((?:[ .,]\d{3})+)(?![\d])")
@@ -39,9 +40,11 @@ _MAIL = re.compile(r"\S+@\S+|https?://\S+|www\.\S+")
 @lru_cache(maxsize=8192)
 def fold(text: str) -> str:
     """Lower case, without accents or special letters, with plain apostrophes, digits and spaces."""
+    if text.isascii():  # most of a lexicon, and of what people type
+        return " ".join(text.lower().replace("`", "'").split())
     plain = unicodedata.normalize("NFKC", text).lower().translate(_LETTERS)
     decomposed = unicodedata.normalize("NFD", plain)
-    bare = "".join(c for c in decomposed if unicodedata.category(c) != "Mn")
+    bare = "".join(c for c in decomposed if c < _FIRST_MARK or unicodedata.category(c) != "Mn")
     return " ".join(bare.split())
 
 
@@ -79,29 +82,30 @@ def _tokens(text: str) -> tuple[str, ...]:
     return tuple(t.replace(",", ".") if t[0].isdigit() else t for t in _TOKEN.findall(folded))
 
 
-_SOUNDS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
-    (re.compile(pattern), sound)
-    for pattern, sound in (
-        (r"ph", "f"),
-        (r"eaux?|aux?", "o"),
-        (r"oeu|eu", "e"),
-        (r"ill", "iy"),
-        (r"qu|ck|q", "k"),
-        (r"sch|sh", "ch"),
-        (r"c(?=[eiy])", "s"),
-        (r"c(?!h)", "k"),
-        (r"ge(?=[ao])|j", "j"),
-        (r"g(?=[eiy])", "j"),
-        (r"gu(?=[eiy])", "g"),
-        (r"tion", "sion"),
-        (r"(?:e|a|i)[nm](?=[^aeiouynm]|$)", "an"),
-        (r"ai|ei|ay|ey", "e"),
-        (r"(?:er|ez|es|et|ent|e|s|t|d|x|p)$", ""),
-        (r"(?:er|ez|es|et|e|s|t|d|x|p)$", ""),
-        (r"y", "i"),
-        (r"z", "s"),
-        (r"h", ""),
-        (r"(.)\1+", r"\1"),
+# What a word must hold for the rule to matter, the rule, and the sound.
+_SOUNDS: tuple[tuple[str, re.Pattern[str], str], ...] = tuple(
+    (needed, re.compile(pattern), sound)
+    for needed, pattern, sound in (
+        ("ph", r"ph", "f"),
+        ("au", r"eaux?|aux?", "o"),
+        ("eu", r"oeu|eu", "e"),
+        ("ill", r"ill", "iy"),
+        ("", r"qu|ck|q", "k"),
+        ("s", r"sch|sh", "ch"),
+        ("c", r"c(?=[eiy])", "s"),
+        ("c", r"c(?!h)", "k"),
+        ("", r"ge(?=[ao])|j", "j"),
+        ("g", r"g(?=[eiy])", "j"),
+        ("gu", r"gu(?=[eiy])", "g"),
+        ("tion", r"tion", "sion"),
+        ("", r"(?:e|a|i)[nm](?=[^aeiouynm]|$)", "an"),
+        ("", r"ai|ei|ay|ey", "e"),
+        ("", r"(?:er|ez|es|et|ent|e|s|t|d|x|p)$", ""),
+        ("", r"(?:er|ez|es|et|e|s|t|d|x|p)$", ""),
+        ("y", r"y", "i"),
+        ("z", r"z", "s"),
+        ("h", r"h", ""),
+        ("", r"(.)\1+", r"\1"),
     )
 )
 
@@ -110,6 +114,7 @@ _SOUNDS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
 def sound(word: str) -> str:
     """A rough French sound key: words written by ear share it ("telefon" and "téléphone")."""
     key = word.replace("ch", "C")
-    for pattern, replacement in _SOUNDS:
-        key = pattern.sub(replacement, key)
+    for needed, pattern, replacement in _SOUNDS:
+        if needed in key:
+            key = pattern.sub(replacement, key)
     return key

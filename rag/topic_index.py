@@ -39,13 +39,12 @@ class TopicIndex:
         for i, topic in enumerate(topics):
             for keyword in topic.keywords:
                 self._keywords.setdefault(keyword.senses[0], []).append((i, keyword.senses, keyword.weight))
-        self._texts = Texts([self._document(topic, lexicon) for topic in topics])
-        told = [
-            (i, self._terms(lexicon.read(question)))
-            for i, topic in enumerate(topics)
-            for question in (topic.title, *topic.questions)
-        ]
-        self._examples = Examples(told, frozenset(map(self._stem, _LIGHT.split())))
+        asked = [tuple(map(lexicon.read, (topic.title, *topic.questions))) for topic in topics]
+        self._texts = Texts(
+            [self._document(lexicon.read(t.text), told) for t, told in zip(topics, asked, strict=True)]
+        )
+        terms = [(i, self._terms(question)) for i, told in enumerate(asked) for question in told]
+        self._examples = Examples(terms, frozenset(map(self._stem, _LIGHT.split())))
 
     def __len__(self) -> int:
         return len(self._topics)
@@ -81,10 +80,11 @@ class TopicIndex:
                 matched.setdefault(i, []).append(weight * factor)
         return {i: _falling(weights) for i, weights in matched.items()}
 
-    def _document(self, topic: Topic, lexicon: Lexicon) -> Counter[str]:
+    def _document(self, text: Reading, asked: Sequence[Reading]) -> Counter[str]:
         counts: Counter[str] = Counter()
-        for text, weight in ((topic.title, 3), *((q, 2) for q in topic.questions), (topic.text, 1)):
-            for term in self._tokens(lexicon.read(text)):
+        title, *questions = asked
+        for reading, weight in ((title, 3), *((question, 2) for question in questions), (text, 1)):
+            for term in self._tokens(reading):
                 counts[term] += weight
         return counts
 

@@ -13,7 +13,7 @@ _MODEL = "fake-embeddings"
 
 
 async def _loaded(house: House) -> int:
-    for _ in range(200):
+    for _ in range(1500):  # the first start of a process also loads the model's library
         if "vectors" in house.app.core.preloading:
             break
         await asyncio.sleep(0.02)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from domain.errors import BadKnowledge
+from rag.embeddings import Vectors
 from rag.library import Library
 from tests.unit.rag.knowledge_base import TODAY, catalogue_text, copy_of_data, offer_row
 
@@ -33,9 +34,14 @@ async def test_a_new_offer_is_known_after_a_reload(data: Path) -> None:
     assert library.sizes["offers"] == 39
 
 
-async def test_a_reload_without_change_says_so(data: Path) -> None:
+async def test_a_reload_without_change_says_so_and_keeps_the_vectors(data: Path) -> None:
     library = load(data)
+    library.retriever.vectors = vectors = Vectors({})
+    (data / "knowledge" / "sim.md").touch()
+    assert library.changed_on_disk()
     assert not await library.reload()
+    assert library.retriever.vectors is vectors
+    assert not library.changed_on_disk()
 
 
 async def test_a_broken_file_keeps_the_last_good_knowledge(data: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rag.normalise import find_codes, fold, sound, tokenise
 
@@ -46,3 +48,8 @@ def test_codes_are_found_in_any_spacing(text: str) -> None:
 def test_words_written_by_ear_share_a_sound() -> None:
     assert sound("telefon") == sound(fold("téléphone"))
     assert sound("forfait") != sound("solde")
+
+
+@given(st.text(st.characters(max_codepoint=127), max_size=40))
+def test_plain_text_folds_as_it_does_beside_other_letters(text: str) -> None:
+    assert fold(f"É {text}") == f"e {fold(text)}".strip()
