@@ -8,12 +8,13 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
+import itertools
 import json
 import os
 import sqlite3
 import statistics
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from pathlib import Path
 from typing import Any, Protocol
@@ -24,10 +25,20 @@ import uvloop
 
 from benchmarks.questions import question
 from config.settings import ROOT, Settings, harden_libraries
+from memory.indexing import rebuild
 
 MARKS = (1, 10, 50, 200, 500)
 WINDOW = 10  # turns around a mark that are averaged
+SEEDS = 100  # chats that really talk before they are copied
+_FIRST_SEED = 100  # all their names are of the same length
 _KIB = 1024
+# What a chat leaves on disk: table, the column that names the chat, the column that numbers rows by itself.
+_PER_CHAT = (
+    ("sessions", "chat", ""),
+    ("profiles", "chat", ""),
+    ("checkpoints", "thread_id", ""),
+    ("exchanges", "chat", "id"),
+)
 Row = dict[str, float]
 
 
@@ -46,23 +57,26 @@ class Ours:
         from bot.answering import build_runner
         from bot.app import build_intake
         from bot.cli.ask import TerminalChannel
+        from bot.thinking import build_mind
 
         core.add_channel(TerminalChannel())
         self.core = core
+        self.mind = build_mind(core)
         self._intake = build_intake(core, burst_window=0.0)
-        self._runner = build_runner(core)
+        self._runner = build_runner(core, self.mind)
         self._number = time.time_ns()
 
     @classmethod
     @asynccontextmanager
     async def opened(cls, database: Path) -> AsyncIterator[Ours]:
-        from bot.app import _tune_collector
         from bot.assembly import open_core
+        from bot.collector import settle
 
         async with AsyncExitStack() as stack:
             core = await open_core(stack, Settings.load(None), database=database)
-            _tune_collector()
-            yield cls(core)
+            ours = cls(core)
+            settle()
+            yield ours
 
     async def ask(self, chat: str, text: str) -> None:
         from domain.messages import ChatKey, InboundMessage, MessageKind, Sender
@@ -113,6 +127,7 @@ async def turns(bot: Talker, database: Path, model: str, most: int) -> dict[str,
                 number += 1
             taken: list[float] = []
             size, tokens = used_bytes(database), await _tokens(http, model)
+            cpu = time.process_time()
             for _ in range(WINDOW if mark > 1 else 1):
                 started = time.perf_counter()
                 await bot.ask("1", question(number))
@@ -120,55 +135,73 @@ async def turns(bot: Talker, database: Path, model: str, most: int) -> dict[str,
                 number += 1
             found[str(mark)] = {
                 "ms": statistics.median(taken),
+                "cpu_ms": (time.process_time() - cpu) * 1000 / len(taken),
                 "bytes": (used_bytes(database) - size) / len(taken),
                 "tokens": (await _tokens(http, model) - tokens) / len(taken),
             }
     return found
 
 
-async def idle(bot: Talker, sessions: int, each: int) -> Row:
-    """Resident memory that sessions leave behind, after the first tenth has warmed everything up."""
-    warm = max(1, sessions // 10)
-    await _all_talk(bot, range(warm), each)
+async def idle_ours(database: Path, sessions: int, each: int) -> Row:
+    """Resident memory with so many sessions of `each` turns, of which this process served the last one.
+
+    The turns before are copies on disk: from question to answer they would take minutes.
+    """
+    seeds = range(_FIRST_SEED, _FIRST_SEED + min(SEEDS, sessions))
+    async with Ours.opened(database) as bot:
+        await _all_talk(bot, list(map(str, seeds)), each - 1)
+    copies = sessions // len(seeds) - 1
+    _multiply(database, copies)
+    async with Ours.opened(database) as bot:
+        chats = [f"{copy}-{seed}" for copy in range(copies) for seed in seeds]
+        found = await _weighed(bot, [*map(str, seeds), *chats], 1)
+        bot.mind.states.shrink()  # what the memory watch does when memory is short
+        return found | {"shrunk_mib": _rss() / _KIB / _KIB}
+
+
+async def _weighed(bot: Talker, chats: Sequence[str], each: int) -> Row:
+    """Resident memory after all have talked, and what each chat of the second half added.
+
+    The first half warms everything up and fills the caches, which do not grow any more then.
+    """
+    half = len(chats) // 2
+    await _all_talk(bot, chats[:half], each)
     before = _rss()
-    await _all_talk(bot, range(warm, sessions), each)
-    grown = _rss() - before
-    if isinstance(bot, Ours):  # what the memory watch does when memory is short
-        bot.core.states.shrink()
+    await _all_talk(bot, chats[half:], each)
+    after = _rss()
     return {
-        "sessions": sessions,
-        "rss_mib": _rss() / _KIB / _KIB,
-        "kib_per_session": grown / _KIB / (sessions - warm),
+        "sessions": len(chats),
+        "rss_mib": after / _KIB / _KIB,
+        "kib_per_session": (after - before) / _KIB / (len(chats) - half),
     }
 
 
-async def _all_talk(bot: Talker, chats: range, each: int) -> None:
+async def _all_talk(bot: Talker, chats: Sequence[str], each: int) -> None:
     """Each chat says its lines one after the other, 20 chats at a time."""
 
-    async def talk(own: range) -> None:
+    numbers = itertools.count()
+
+    async def talk(own: Sequence[str]) -> None:
         for chat in own:
-            for turn in range(each):
-                await bot.ask(str(chat), question(chat * each + turn))
+            for _ in range(each):
+                await bot.ask(chat, question(next(numbers)))
 
     await asyncio.gather(*(talk(chats[i::20]) for i in range(20)))
 
 
 async def stored(database: Path, sessions: int) -> Row:
     """Start-up and turns of our bot beside so many stored sessions."""
+    seeds = range(_FIRST_SEED, _FIRST_SEED + SEEDS)
     async with Ours.opened(database) as bot:
-        for number in range(100):
-            await bot.ask(str(number), question(number))
-    _multiply(database, sessions // 100 - 1)
+        await _all_talk(bot, list(map(str, seeds)), 1)
+    copies = sessions // SEEDS - 1
+    _multiply(database, copies)
     started = time.perf_counter()
     async with Ours.opened(database) as bot:
         opened = time.perf_counter() - started
-        step = max(1, sessions // 100 // 200)
-        chats = [f"{copy}-{row}" for copy in range(0, sessions // 100 - 1, step) for row in (1, 50)]
-        chats = (chats or [str(chat) for chat in range(100)])[:300]
-        for chat in chats[:50]:
-            await bot.ask(chat, question(1))
+        await _all_talk(bot, [f"new-{number}" for number in range(20)], 1)
         taken, cpu = [], time.process_time()
-        for number, chat in enumerate(chats):
+        for number, chat in enumerate(_spread(seeds, copies)):
             began = time.perf_counter()
             await bot.ask(chat, question(1000 + number))
             taken.append((time.perf_counter() - began) * 1000)
@@ -176,21 +209,42 @@ async def stored(database: Path, sessions: int) -> Row:
             "sessions": sessions,
             "start_s": opened,
             "p50_ms": statistics.median(taken),
-            "cpu_ms": (time.process_time() - cpu) * 1000 / len(chats),
+            "cpu_ms": (time.process_time() - cpu) * 1000 / len(taken),
             "rss_mib": _rss() / _KIB / _KIB,
         }
 
 
+def _spread(seeds: range, copies: int) -> Sequence[str]:
+    """200 chats from everywhere among the stored ones; all of them twice when there are no copies."""
+    if not copies:
+        return [str(seed) for _ in range(2) for seed in seeds]
+    return [f"{number * copies // 200}-{seeds[number % len(seeds)]}" for number in range(200)]
+
+
 def _multiply(database: Path, copies: int) -> None:
-    """Copy every session, its state and its profile to new chats."""
-    with closing(sqlite3.connect(database)) as connection, connection:
-        for table, column in (("sessions", "chat"), ("profiles", "chat"), ("checkpoints", "thread_id")):
-            connection.execute(f"CREATE TEMP TABLE seed_{table} AS SELECT * FROM {table} ORDER BY 1")
-            for copy in range(copies):
-                connection.execute(
-                    f"UPDATE seed_{table} SET {column} = 'ask:terminal:' || ? || '-' || rowid", (copy,)
-                )
-                connection.execute(f"INSERT INTO {table} SELECT * FROM seed_{table}")
+    """Copy every chat's session, state, profile and exchanges to new chats.
+
+    Indexed and checkpointed, as a bot that had grown so far would have left them.
+    """
+    with closing(sqlite3.connect(database)) as connection:
+        with connection:
+            _copy(connection, copies)
+            rebuild(connection)
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _copy(connection: sqlite3.Connection, copies: int) -> None:
+    for table, column, key in _PER_CHAT:
+        connection.execute(f"CREATE TEMP TABLE seed_{table} AS SELECT * FROM {table}")
+        if key:
+            connection.execute(f"UPDATE seed_{table} SET {key} = NULL")
+        for copy in range(copies):
+            connection.execute(
+                f"UPDATE seed_{table} SET {column} ="
+                f" 'ask:terminal:' || ? || '-' || substr({column}, -{len(str(_FIRST_SEED))})",
+                (copy,),
+            )
+            connection.execute(f"INSERT INTO {table} SELECT * FROM seed_{table}")
 
 
 def used_bytes(database: Path) -> int:
@@ -217,10 +271,12 @@ async def run(options: argparse.Namespace) -> Any:
     kind = Ours if options.bot == "ours" else Textbook
     if options.measure == "stored":
         return await stored(options.db, options.sessions)
+    if options.measure == "idle" and kind is Ours:
+        return await idle_ours(options.db, options.sessions, options.turns)
     async with kind.opened(options.db) as bot:
         if options.measure == "turns":
             return await turns(bot, options.db, str(Settings.load(None).openai_base_url), options.turns)
-        return await idle(bot, options.sessions, options.turns)
+        return await _weighed(bot, [str(number) for number in range(options.sessions)], options.turns)
 
 
 def main() -> None:

@@ -9,22 +9,32 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bot import __version__
-from config.settings import Settings, harden_libraries
+from bot.collector import pause, settle
 from domain.errors import BotError
 
+if TYPE_CHECKING:
+    from config.settings import Settings
+
 EXIT_BAD_INPUT = 2
+_LOAD_ON = frozenset({"run", "ask"})  # their parts come after the import of the command; they settle then
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line and run the command; a clear sentence instead of a traceback for our errors."""
+    pause()
+    from config.settings import Settings, harden_libraries  # with the collector off already
+
     harden_libraries()
     options = parser().parse_args(arguments)
     try:
         settings = Settings.load(options.env_file)
         # Commands are imported when asked for: `check` should not wait for LangGraph.
         command = import_module(f"bot.cli.{options.command}")
+        if options.command not in _LOAD_ON:
+            settle()
         runner = _runner(settings)
         return int(runner.run(command.execute(settings, options)))
     except BotError as error:

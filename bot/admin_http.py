@@ -30,6 +30,7 @@ from channels.web_parse import read_object
 from config.texts import Texts
 from domain.errors import BadInput
 from handlers.admin import AUDIT, AUDIT_SECONDS, MUTES
+from handlers.questions_file import MOST, questions_file
 from memory.base import Store
 from monitoring.alerts import AlertBook, RuleName
 from monitoring.snapshot import Snapshot
@@ -151,6 +152,19 @@ class AdminEndpoints:
         """Questions without a good answer, most asked first."""
         found = await self._store.editors.questions(LIST)
         return json_answer({"questions": [question_view(question) for question in found]})
+
+    async def questions_file(self, request: web.Request) -> web.Response:
+        """All of them as a file for a spreadsheet."""
+        await self._audit("exporter les questions")
+        found = await self._store.editors.questions(MOST)
+        now = self._desk.clock()
+        file = await asyncio.to_thread(questions_file, found, self._desk.texts, now)
+        return web.Response(
+            body=file.data,
+            content_type=file.media_type,
+            charset="utf-8",
+            headers={"Content-Disposition": f'attachment; filename="{file.name}"'},
+        )
 
     async def close_question(self, request: web.Request) -> web.Response:
         """Take a question off the list."""

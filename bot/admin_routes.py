@@ -74,6 +74,7 @@ def admin_routes(desk: Desk, operators: OperatorAccess, folder: Path = PAGE_FOLD
         get("talks/{ref}", endpoints.talk, "Lire une conversation", parameters=(chat,)),
         get("search", endpoints.search, "Chercher dans les conversations", parameters=(words,)),
         get("questions", endpoints.questions, "Questions sans bonne réponse"),
+        get("questions.csv", endpoints.questions_file, "Les mêmes, en tableau", media_type="text/csv"),
         post("questions/{id}/close", endpoints.close_question, "Retirer une question", parameters=(_ID,)),
         post("knowledge", endpoints.add, "Ajouter aux connaissances", body=_ADDITION, created=True),
         post("knowledge/reload", endpoints.reload, "Relire les connaissances"),
@@ -127,6 +128,7 @@ def _route(
     parameters: tuple[Mapping[str, Any], ...] = (),
     body: Mapping[str, Any] | None = None,
     created: bool = False,
+    media_type: str = "application/json",
 ) -> Route:
     responses = {201 if created else 200: "Done", 400: "Not possible, and why", 503: "The database is busy"}
     return Route(
@@ -137,7 +139,8 @@ def _route(
         parameters=(*parameters, FROM_PAGE) if method == "POST" else parameters,
         body=body,
         responses=responses,
-        schema=_OBJECT,
+        media_type=media_type,
+        schema=_OBJECT if media_type == "application/json" else None,
     )
 
 

@@ -1,8 +1,13 @@
-"""Builds the handlers and the turn runner on top of a core."""
+"""What answers turns: handlers and turn runner, on top of a mind that is loaded while the bot serves."""
 
 from __future__ import annotations
 
+import asyncio
+import logging
+import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from agent.drafts import without_links
 from agent.shield import anonymise, mask
@@ -19,7 +24,17 @@ from handlers.outcome import Handler
 from handlers.router import Router
 from handlers.voice import FetchMedia, Hide, Voice
 from memory.long_term import Known
+from memory.records import Turn
 
+if TYPE_CHECKING:
+    from bot.thinking import Mind
+
+logger = logging.getLogger(__name__)
+
+LOADING_SECONDS = 20.0  # many times what loading takes on a slow machine
+# What takes long to import, in steps: a stop has to wait for the step that runs.
+_LONG = ("langchain_core.messages", "langgraph.graph", "bot.thinking")
+_LONG_WITH_MODEL = ("langchain_core.messages", "langchain_openai", *_LONG[1:])
 _EXCERPT = 120
 
 Incident = Callable[[str], Awaitable[str | None]]
@@ -29,8 +44,62 @@ async def _no_incident(text: str) -> str | None:
     return None
 
 
+class Answering:
+    """Runs turns once `load` is done; until then messages are only committed. `build` makes the runner."""
+
+    def __init__(self, core: Core, build: Callable[[Mind], TurnRunner]) -> None:
+        self._core = core
+        self._build = build
+        self._mind: Mind | None = None
+        self._runner: TurnRunner | None = None
+        self._began = time.monotonic()
+
+    async def load(self) -> None:
+        """Import and build the mind in a thread, while the loop goes on serving."""
+        started = time.perf_counter()
+        for module in _LONG_WITH_MODEL if self._core.settings.model_enabled else _LONG:
+            await asyncio.to_thread(import_module, module)
+        self._mind, self._runner = await asyncio.to_thread(self._load)
+        seconds = round(time.perf_counter() - started, 3)
+        self._core.metrics.preload_seconds.labels(part="agent").set(seconds)
+        self._core.preloading["agent_seconds"] = seconds
+        logger.info("answering", extra={"action": "answering", "seconds": seconds})
+
+    async def run(self, turn: Turn) -> None:
+        """Run one turn; only after `load`."""
+        assert self._runner is not None  # noqa: S101  # the dispatcher starts after the load
+        await self._runner.run(turn)
+
+    async def clean_up(self) -> None:
+        """The job: end the sessions that were silent for too long."""
+        if self._mind is not None:
+            await self._mind.sessions.clean_up()
+
+    @property
+    def cached_bytes(self) -> int:
+        """Bytes of decoded states in memory."""
+        return self._mind.states.cached_bytes if self._mind is not None else 0
+
+    def shrink(self) -> None:
+        """Forget cached states; they are all on disk."""
+        if self._mind is not None:
+            self._mind.states.shrink()
+
+    async def check(self) -> str:
+        """For `/readyz`: what comes during the load is answered right after it, unless it never ends."""
+        late = self._runner is None and time.monotonic() - self._began > LOADING_SECONDS
+        return "still loading" if late else ""
+
+    def _load(self) -> tuple[Mind, TurnRunner]:
+        from bot.thinking import build_mind  # imported by now
+
+        mind = build_mind(self._core)
+        return mind, self._build(mind)
+
+
 def build_runner(
     core: Core,
+    mind: Mind,
     *,
     commands: Mapping[str, Handler] | None = None,
     incident: Incident = _no_incident,
@@ -41,7 +110,7 @@ def build_runner(
     texts, metrics = core.texts, core.metrics
     chat = Chat(
         texts,
-        core.agent,
+        mind.agent,
         metrics,
         known=Known(core.store.long_term).summary,
         incident=incident,
@@ -59,8 +128,8 @@ def build_runner(
     )
     return TurnRunner(
         core.store,
-        core.sessions,
-        core.states,
+        mind.sessions,
+        mind.states,
         router,
         texts,
         metrics,

@@ -1,25 +1,27 @@
 """The composition root: builds every part, starts them in order, stops them in reverse.
 
-Start: store and knowledge, dispatcher and sender (what an earlier run left is answered first), HTTP server,
-receivers. Stop: no new messages, running turns end, replies go out, what is left stays on disk.
+Start: store and knowledge, sender, HTTP server, receivers; then, while messages are committed already, the
+agent is loaded and the dispatcher begins, with what an earlier run left. Stop: no new messages, running turns
+end, replies go out, what is left stays on disk.
 """
 
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from prometheus_client import generate_latest
 
 from agent.shield import mask
 from bot.administration import build_admin
-from bot.answering import build_runner
+from bot.answering import Answering, build_runner
 from bot.assembly import Clock, Core, open_core
+from bot.collector import settle
 from bot.connections import Connections, connect
 from bot.dispatcher import Dispatcher
 from bot.figures import Figures
@@ -29,6 +31,7 @@ from bot.jobs import Jobs
 from bot.reports import performance_report, sessions_report
 from bot.sender import Sender
 from bot.server import Providers, Server
+from bot.spending import Prices
 from bot.supervision import Supervisor
 from bot.upkeep import Upkeep, load_vectors_into
 from bot.watch import Marks, Measures, MemoryWatch
@@ -45,6 +48,7 @@ class Pipeline:
     """The parts a message passes through, in order."""
 
     intake: Intake
+    answering: Answering
     dispatcher: Dispatcher
     sender: Sender
     connections: Connections
@@ -63,27 +67,32 @@ class App:
         self._started = time.perf_counter()
 
     async def start(self) -> tuple[str, int]:
-        """Start everything; returns where the HTTP server listens. Raises BotError."""
+        """Serve; returns where the HTTP server listens. Answers begin a moment later. Raises BotError."""
         await self._upkeep.restore()
         tasks, pipeline = self._tasks, self.pipeline
         tasks.start("alerts", self.core.alerting.run())
         tasks.start("sender", pipeline.sender.run())
-        tasks.start("dispatcher", pipeline.dispatcher.run())
-        tasks.start("vectors", load_vectors_into(self.core), may_end=True)
         tasks.start("loop-probe", LoopProbe(self.core.metrics, on_stall=self._stalled).run())
         address = await self.server.start()
         for name, receive in pipeline.connections.receivers.items():
             tasks.start(name, receive())
         for name, introduce in pipeline.connections.introductions.items():
             tasks.start(name, introduce(), may_end=True)
-        self._upkeep.schedule(self._jobs)
-        await self._jobs.start()
-        _tune_collector()
+        tasks.start("awakening", self._awaken(), may_end=True)
         logger.info(
             "ready",
             extra={"action": "ready", "seconds": round(time.perf_counter() - self._started, 2)},
         )
         return address
+
+    async def _awaken(self) -> None:
+        """All that is not needed to serve: it loads while the loop answers HTTP."""
+        await self.pipeline.answering.load()
+        self._tasks.start("dispatcher", self.pipeline.dispatcher.run())
+        self._tasks.start("vectors", load_vectors_into(self.core), may_end=True)
+        self._upkeep.schedule(self._jobs)
+        await self._jobs.start()
+        settle()
 
     async def run_until(self, stop: asyncio.Event) -> str:
         """Wait for the signal to stop, or for a part to die; returns the dead part's name, else ""."""
@@ -100,7 +109,7 @@ class App:
         logger.info("draining", extra={"action": "drain"})
         pipeline, seconds = self.pipeline, self.core.settings.drain_seconds
         self.server.stop_intake()
-        await self._tasks.stop(*pipeline.connections.receivers)
+        await self._tasks.stop(*pipeline.connections.receivers, "awakening")
         deadline = time.monotonic() + seconds
         await pipeline.dispatcher.drain(seconds * 0.6)
         await pipeline.intake.drain()
@@ -137,22 +146,26 @@ async def _build(core: Core) -> App:
         database=settings.memory_db_path,
         model_enabled=settings.model_enabled,
         knowledge=lambda: (core.library.version, bool(core.library.broken)),
+        session_cache=lambda: answering.cached_bytes,
+        prices=Prices(settings.llm_price_input, settings.llm_price_output),
         clock=core.clock,
     )
     token = settings.http_token.get_secret_value() if settings.http_token else None
     operators = OperatorAccess(token, clock=core.clock)
     admin = build_admin(core, figures, operators)
     connections = await connect(core, intake, admin.backlog.is_deep)
-    runner = build_runner(
+    build = partial(
+        build_runner,
         core,
         commands=admin.commands,
         incident=admin.incident,
         fetch_media=connections.media,
         notice_on=("telegram", "whatsapp"),
     )
+    answering = Answering(core, build)
     dispatcher = Dispatcher(
         core.store,
-        runner.run,
+        answering.run,
         metrics,
         max_concurrent=settings.max_concurrent_turns,
         report=core.alerting.report,
@@ -165,16 +178,23 @@ async def _build(core: Core) -> App:
         report=core.alerting.report,
         clock=core.clock,
     )
-    upkeep = Upkeep(core, figures, _memory_watch(core, dispatcher, intake), admin.tasks)
+    pipeline = Pipeline(intake, answering, dispatcher, sender, connections)
+    tasks = {**admin.tasks, "sessions": (settings.cleanup_interval, answering.clean_up)}
+    upkeep = Upkeep(core, figures, _memory_watch(core, pipeline), tasks)
     server = Server(
         settings,
         (*connections.routes, *admin.routes),
         providers=_providers(core, figures),
-        checks={"store": upkeep.store_check, "knowledge": upkeep.knowledge_check, "send": sender.check},
+        checks={
+            "store": upkeep.store_check,
+            "knowledge": upkeep.knowledge_check,
+            "answering": answering.check,
+            "send": sender.check,
+        },
         on_stop=connections.on_stop,
         operators=operators,
     )
-    return App(core, Pipeline(intake, dispatcher, sender, connections), server, upkeep, Jobs(metrics))
+    return App(core, pipeline, server, upkeep, Jobs(metrics))
 
 
 def build_intake(core: Core, *, burst_window: float | None = None) -> Intake:
@@ -189,19 +209,19 @@ def build_intake(core: Core, *, burst_window: float | None = None) -> Intake:
     return Intake(core.store, core.texts, core.metrics, mask=mask, limits=limits, clock=core.clock)
 
 
-def _memory_watch(core: Core, dispatcher: Dispatcher, intake: Intake) -> MemoryWatch:
+def _memory_watch(core: Core, pipeline: Pipeline) -> MemoryWatch:
     settings = core.settings
 
     def empty_caches() -> None:
-        core.states.shrink()
+        pipeline.answering.shrink()
         if core.cache is not None:
             core.cache.purge()
 
     def shed(refuse: bool) -> None:
-        intake.shedding = refuse
+        pipeline.intake.shedding = refuse
 
     def limit_turns(count: int | None) -> None:
-        dispatcher.limit(count or settings.max_concurrent_turns)
+        pipeline.dispatcher.limit(count or settings.max_concurrent_turns)
 
     return MemoryWatch(
         MemoryProbe().read,
@@ -224,10 +244,3 @@ def _providers(core: Core, figures: Figures) -> Providers:
         return bytes(generate_latest(core.metrics.registry))
 
     return Providers(sessions=sessions, performance=performance, metrics=metrics)
-
-
-def _tune_collector() -> None:
-    """What was built at start lives as long as the process: with 1000 live turns this halves CPU per turn."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(100_000, 50, 1000)

@@ -1,4 +1,7 @@
-"""Builds what answers a turn: store, knowledge, agent, handlers and channels, from the settings alone."""
+"""Builds what every part rests on, from the settings alone: store, knowledge, HTTP pool, alerts.
+
+Nothing here imports LangGraph: the bot serves before it has loaded what thinks (`bot/thinking.py`).
+"""
 
 from __future__ import annotations
 
@@ -13,10 +16,7 @@ from typing import TypedDict
 
 import aiohttp
 
-from agent.breaker import Breaker
 from agent.budget import Budget
-from agent.building import build_agent
-from agent.calling import Completes
 from agent.embedding import Embedder
 from agent.transcription import Transcriber
 from bot.admins import Admins
@@ -24,12 +24,7 @@ from bot.alerting import Alerting
 from channels.base import Channel
 from config.settings import OPENAI_URL, ROOT, Settings
 from config.texts import Texts
-from domain.answers import Answerer
-from memory.checkpointer import Checkpointer
-from memory.encryption import StateCipher
 from memory.opening import open_store
-from memory.serializer import StateSerializer
-from memory.session_manager import SessionManager
 from memory.sqlite import SqliteStore
 from monitoring.alerts import AlertBook, rules
 from monitoring.metrics import Metrics
@@ -45,7 +40,7 @@ _OTHER_CALLS = 100  # connections for sends, typing, polls and media
 
 @dataclass(frozen=True, slots=True)
 class Core:
-    """Everything a turn needs, on whatever channels there are. `channels` is filled by whoever opens them."""
+    """What all parts share, on whatever channels there are. `channels` is filled by whoever opens them."""
 
     settings: Settings
     texts: Texts
@@ -53,9 +48,6 @@ class Core:
     http: aiohttp.ClientSession
     store: SqliteStore
     library: Library
-    states: Checkpointer
-    sessions: SessionManager
-    agent: Answerer
     cache: AnswerCache | None
     budget: Budget
     admins: Admins
@@ -82,7 +74,7 @@ def texts_folder(knowledge: Path) -> Path:
 async def open_core(
     stack: AsyncExitStack, settings: Settings, *, database: Path | None = None, clock: Clock = time.time
 ) -> Core:
-    """Open the store, load the knowledge and build the agent; `stack` closes it all. Raises BotError."""
+    """Open the store and load the knowledge; `stack` closes it all. Raises BotError."""
     started = time.perf_counter()
     texts = Texts.load(texts_folder(settings.knowledge_path))
     metrics = Metrics()
@@ -97,13 +89,6 @@ async def open_core(
             clock=clock,
         )
     )
-    states = Checkpointer(
-        store.checkpoints,
-        StateSerializer(cipher=_cipher(settings)),
-        cache_bytes=settings.memory_cache_bytes,
-        clock=clock,
-        on_trouble=lambda text: alerting.report("TROUBLE", text),
-    )
     budget = Budget(
         store.notes,
         daily=settings.llm_daily_token_budget,
@@ -112,23 +97,6 @@ async def open_core(
         clock=clock,
     )
     await budget.load()
-    cache = _cache(settings, metrics)
-    embedder = _embedder(settings, http)
-    agent = build_agent(
-        library=library,
-        texts=texts,
-        metrics=metrics,
-        checkpointer=states,
-        model=_model(settings, http),
-        breaker=Breaker(metrics.breaker_open),
-        budget=budget,
-        cache=cache,
-        embed=embedder.of_question if embedder else None,
-        max_history_tokens=settings.max_history_tokens,
-        max_session_messages=settings.max_session_messages,
-        turn_timeout=settings.llm_turn_timeout,
-        clock=clock,
-    )
     preloading = {
         "seconds": round(time.perf_counter() - started, 3),
         "knowledge_seconds": round(seconds, 3),
@@ -148,15 +116,12 @@ async def open_core(
         http=http,
         store=store,
         library=library,
-        states=states,
-        sessions=SessionManager(store, timeout=settings.session_timeout, forget=states.forget, clock=clock),
-        agent=agent,
-        cache=cache,
+        cache=_cache(settings, metrics),
         budget=budget,
         admins=admins,
         alerting=alerting,
         transcriber=_transcriber(settings, http),
-        embedder=embedder,
+        embedder=_embedder(settings, http),
         clock=clock,
         preloading=preloading,
         alert_channels=alert_channels,
@@ -198,34 +163,10 @@ def _alerting(
     return admins, Alerting(book, texts, metrics, channels=channels, admins=admins.chats(), clock=clock)
 
 
-def _cipher(settings: Settings) -> StateCipher | None:
-    if settings.memory_encryption_key is None:
-        return None
-    old = settings.memory_encryption_old_key
-    return StateCipher(
-        settings.memory_encryption_key.get_secret_value(), old.get_secret_value() if old else None
-    )
-
-
 def _cache(settings: Settings, metrics: Metrics) -> AnswerCache | None:
     if not settings.rag_cache_enabled or not settings.rag_cache_size:
         return None
     return AnswerCache(metrics, size=settings.rag_cache_size, ttl=settings.rag_cache_ttl)
-
-
-def _model(settings: Settings, http: aiohttp.ClientSession) -> Completes | None:
-    if not settings.model_enabled:
-        return None
-    from agent.model import ChatModel  # the OpenAI SDK is half of all imports: only who has a model pays
-
-    return ChatModel.build(
-        http,
-        model=settings.openai_model,
-        base_url=settings.openai_base_url,
-        key=settings.openai_api_key,
-        timeout=settings.llm_timeout,
-        max_tokens=settings.llm_max_tokens,
-    )
 
 
 def _embedder(settings: Settings, http: aiohttp.ClientSession) -> Embedder | None:

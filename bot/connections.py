@@ -8,13 +8,7 @@ from typing import Any
 
 from bot.assembly import Core
 from bot.intake import Intake
-from channels.chunking import PartWords
 from channels.routing import Route
-from channels.telegram import TelegramChannel
-from channels.telegram_media import TelegramMedia
-from channels.telegram_polling import TelegramPoller
-from channels.telegram_request import BotEndpoint
-from channels.telegram_webhook import set_webhook, telegram_routes
 from channels.web import WebChannel
 from channels.web_routes import WebChatEndpoints, chat_routes
 from channels.web_tokens import ChatTokens
@@ -25,7 +19,6 @@ from channels.whatsapp_graph import Graph, GraphEndpoint
 from channels.whatsapp_media import WhatsAppMedia
 from channels.whatsapp_webhook import Webhook, WebhookSecrets, whatsapp_routes
 from domain.messages import ChatKey
-from handlers.commands import LISTED
 from handlers.voice import FetchMedia
 
 Work = Coroutine[Any, Any, Any]
@@ -48,7 +41,9 @@ async def connect(core: Core, intake: Intake, busy: Callable[[], bool]) -> Conne
     if core.settings.web_chat_enabled:
         await _open_web(core, intake, opened)
     if core.settings.telegram_bot_token:
-        _open_telegram(core, intake, opened, busy)
+        from bot.telegram_connection import open_telegram  # only who has a bot waits for its library
+
+        open_telegram(core, intake, opened, busy)
     if core.settings.whatsapp_enabled:
         await _open_whatsapp(core, intake, opened)
     return opened
@@ -61,47 +56,6 @@ async def _open_web(core: Core, intake: Intake, opened: Connections) -> None:
     endpoints = WebChatEndpoints(channel, intake.accept, tokens, core.texts, clock=core.clock)
     opened.routes += chat_routes(endpoints)
     opened.on_stop.append(channel.close)
-
-
-def _open_telegram(core: Core, intake: Intake, opened: Connections, busy: Callable[[], bool]) -> None:
-    settings, texts, report = core.settings, core.texts, core.alerting.report
-    assert settings.telegram_bot_token is not None  # noqa: S101  # the caller checked
-    endpoint = BotEndpoint(settings.telegram_api_base_url, settings.telegram_bot_token)
-    channel = TelegramChannel(
-        core.http,
-        endpoint,
-        PartWords.of(texts),
-        farewell=texts.get("telegram.farewell"),
-        rate=settings.telegram_rate,
-    )
-    core.add_channel(channel)
-    opened.media[channel.name] = TelegramMedia(core.http, endpoint).fetch_voice
-    opened.introductions["telegram-commands"] = lambda: channel.register_commands(texts, LISTED)
-    url, secret = settings.telegram_webhook_url, settings.telegram_webhook_secret
-    if url is None or secret is None:
-        poller = TelegramPoller(
-            core.http,
-            endpoint,
-            intake.accept,
-            busy=busy,
-            set_aside=core.store.set_aside,
-            texts=texts,
-            on_trouble=report,
-            clock=core.clock,
-        )
-        opened.receivers["telegram-polling"] = poller.run
-        return
-    opened.routes += telegram_routes(
-        endpoint,
-        secret,
-        intake.accept,
-        set_aside=core.store.set_aside,
-        metrics=core.metrics,
-        clock=core.clock,
-    )
-    opened.introductions["telegram-webhook"] = lambda: set_webhook(
-        core.http, endpoint, url, secret, texts=texts, on_trouble=report
-    )
 
 
 async def _open_whatsapp(core: Core, intake: Intake, opened: Connections) -> None:

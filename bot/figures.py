@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from bot.spending import UNKNOWN, Cost, Prices, Spending
 from memory.base import Store
 from memory.records import SessionCounts, StoreHealth
 from monitoring.metrics import Metrics, total
@@ -16,7 +17,8 @@ from monitoring.snapshot import Snapshot
 class Figures:
     """Builds snapshots from the metrics and the Store, and shows stored totals to `/metrics`.
 
-    `knowledge` gives the version in use and whether a newer file is broken.
+    `knowledge` gives the version in use and whether a newer file is broken, `session_cache` the bytes of
+    decoded sessions.
     """
 
     def __init__(
@@ -27,6 +29,8 @@ class Figures:
         database: Path,
         model_enabled: bool,
         knowledge: Callable[[], tuple[str, bool]],
+        session_cache: Callable[[], int] = lambda: 0,
+        prices: Prices = UNKNOWN,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
@@ -34,6 +38,8 @@ class Figures:
         self._database = database
         self._model_enabled = model_enabled
         self._knowledge = knowledge
+        self._session_cache = session_cache
+        self._spending = Spending(store.statistics, metrics, prices, clock=clock)
         self._clock = clock
         self._started = clock()
 
@@ -42,9 +48,11 @@ class Figures:
         health = await self._store.health()
         counts = await self._store.sessions.counts()
         turns = await self._store.statistics.total_turns()
+        cost = await self._spending.cost()
         free = disk_free(self._database)
         self._publish(health, counts, turns, free)
-        return self._snapshot(health, counts, turns, free)
+        self._publish_cost(cost)
+        return self._snapshot(health, counts, turns, free, cost)
 
     def _publish(self, health: StoreHealth, counts: SessionCounts, turns: int, free: int) -> None:
         metrics = self._metrics
@@ -61,8 +69,21 @@ class Figures:
         metrics.queue_oldest.labels(queue="outbox").set(health.outbox_oldest)
         metrics.database_bytes.set(health.file_bytes + health.wal_bytes)
         metrics.disk_free.set(free)
+        metrics.session_cache_bytes.set(self._session_cache())
+        metrics.knowledge_version.clear()
+        metrics.knowledge_version.labels(version=self._knowledge()[0]).set(1)
 
-    def _snapshot(self, health: StoreHealth, counts: SessionCounts, turns: int, free: int) -> Snapshot:
+    def _publish_cost(self, cost: Cost | None) -> None:
+        """A label that was never set is not shown: no price, no figure."""
+        if cost is None:
+            return
+        self._metrics.cost.labels(span="today").set(cost.today)
+        if cost.per_turn is not None:
+            self._metrics.cost.labels(span="turn").set(cost.per_turn)
+
+    def _snapshot(
+        self, health: StoreHealth, counts: SessionCounts, turns: int, free: int, cost: Cost | None
+    ) -> Snapshot:
         metrics, now = self._metrics, self._clock()
         version, broken = self._knowledge()
         calls = total(metrics.model_calls)
@@ -95,8 +116,11 @@ class Figures:
             model_failures=int(calls - total(metrics.model_calls, outcome="ok")),
             prompt_tokens=int(total(metrics.tokens, direction="prompt")),
             completion_tokens=int(total(metrics.tokens, direction="completion")),
+            cost_today=cost.today if cost else None,
+            cost_per_turn=cost.per_turn if cost else None,
             grounding_blocks=int(total(metrics.grounding_blocks)),
             memory_bytes=int(total(metrics.memory_bytes)),
+            memory_limit=int(total(metrics.memory_limit)),
             memory_percent=total(metrics.memory_percent),
             disk_free=free,
             loop_lag=total(metrics.loop_lag_seconds),

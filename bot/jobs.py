@@ -7,13 +7,16 @@ scheduler's own default grace is one second).
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-
-from telegram.ext import Application, ApplicationBuilder, ContextTypes, JobQueue
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import TYPE_CHECKING, Any
 
 from domain.errors import BotError
 from monitoring.metrics import Metrics
+
+if TYPE_CHECKING:
+    from telegram.ext import Application
 
 logger = logging.getLogger(__name__)
 
@@ -29,23 +32,35 @@ class Jobs:
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
-        self._application: Application = (  # type: ignore[type-arg]  # six parameters of no use here
-            ApplicationBuilder().token(_UNUSED_TOKEN).updater(None).build()
-        )
-
-    @property
-    def _queue(self) -> JobQueue[ContextTypes.DEFAULT_TYPE]:
-        queue = self._application.job_queue
-        assert queue is not None  # the job-queue extra is a dependency  # noqa: S101
-        return queue
+        self._jobs: list[tuple[float, str, Job]] = []
+        self._application: Application[Any, Any, Any, Any, Any, Any] | None = None
 
     def every(self, seconds: float, name: str, job: Job) -> None:
-        """Run `job` every so many seconds, first after one interval."""
+        """Run `job` every so many seconds, first one interval after the start."""
+        self._jobs.append((seconds, name, job))
 
-        async def run(_: ContextTypes.DEFAULT_TYPE) -> None:
+    async def start(self) -> None:
+        """Start the clock. The library takes long to import, so that a thread does it."""
+        self._application = application = await asyncio.to_thread(_build_application)
+        queue = application.job_queue
+        assert queue is not None  # the job-queue extra is a dependency  # noqa: S101
+        for seconds, name, job in self._jobs:
+            queue.run_repeating(
+                self._callback(name, job), seconds, first=seconds, name=name, job_kwargs=_NEVER_LATE
+            )
+        await queue.start()
+
+    async def stop(self) -> None:
+        """Stop the clock; a running job ends first. Harmless when it never started."""
+        queue = self._application.job_queue if self._application is not None else None
+        if queue is not None and queue.scheduler.running:
+            await queue.stop(wait=True)
+
+    def _callback(self, name: str, job: Job) -> Callable[[object], Coroutine[Any, Any, None]]:
+        async def run(_: object) -> None:
             await self._run(name, job)
 
-        self._queue.run_repeating(run, seconds, first=seconds, name=name, job_kwargs=_NEVER_LATE)
+        return run
 
     async def _run(self, name: str, job: Job) -> None:
         try:
@@ -57,11 +72,8 @@ class Jobs:
             self._metrics.errors.labels(where=f"job:{name}").inc()
             logger.exception("job crashed", extra={"action": "job_crashed", "job": name})
 
-    async def start(self) -> None:
-        """Start the clock."""
-        await self._queue.start()
 
-    async def stop(self) -> None:
-        """Stop the clock; a running job ends first. Harmless when it never started."""
-        if self._queue.scheduler.running:
-            await self._queue.stop(wait=True)
+def _build_application() -> Application[Any, Any, Any, Any, Any, Any]:
+    from telegram.ext import ApplicationBuilder  # a bot that serves already waits for it
+
+    return ApplicationBuilder().token(_UNUSED_TOKEN).updater(None).build()

@@ -57,9 +57,16 @@ def performance_report(
             "prompt_tokens": snapshot.prompt_tokens,
             "completion_tokens": snapshot.completion_tokens,
             "grounding_blocks": snapshot.grounding_blocks,
+            **_cost(snapshot),
         },
         "knowledge": {"version": snapshot.knowledge_version, "broken": snapshot.knowledge_broken},
     }
+
+
+def _cost(snapshot: Snapshot) -> dict[str, float]:
+    """In the currency of the prices; nothing where they are not set."""
+    costs = {"cost_today": snapshot.cost_today, "cost_per_turn": snapshot.cost_per_turn}
+    return {name: cost for name, cost in costs.items() if cost is not None}
 
 
 def stage_times(histogram: Histogram, stage: str) -> dict[str, float]:

@@ -37,7 +37,6 @@ class Upkeep:
     def schedule(self, jobs: Jobs) -> None:
         """Hand every job to the queue."""
         settings = self._core.settings
-        jobs.every(settings.cleanup_interval, "sessions", self._core.sessions.clean_up)
         jobs.every(MEMORY_SECONDS, "memory", self._memory.check)
         jobs.every(settings.alert_interval, "alerts", self.check_alerts)
         jobs.every(PURGE_SECONDS, "retention", self.purge)

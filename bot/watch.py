@@ -80,6 +80,7 @@ class MemoryWatch:
         """Read once and bring the measures in line."""
         self.last = reading = await asyncio.to_thread(self._read)
         self._metrics.memory_bytes.set(reading.resident)
+        self._metrics.memory_limit.set(reading.limit)
         self._metrics.memory_percent.set(reading.percent)
         now = pressure(reading.percent, self.pressure, self._marks)
         if now is not Pressure.NONE:

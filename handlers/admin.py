@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
@@ -10,6 +11,7 @@ from config.texts import Texts
 from domain.errors import BadInput
 from domain.messages import ChatKey, Reply
 from handlers.outcome import Handler, Outcome, TurnContext
+from handlers.questions_file import MOST, questions_file
 from memory.base import Editors, Notes, Sessions, Store
 from memory.records import SessionRecord
 from monitoring.alerts import AlertBook, RuleName
@@ -121,17 +123,21 @@ class Silence:
 
 
 class Questions:
-    """`/questions`: what could not be answered well; `/questions fermer 12` takes one off the list."""
+    """`/questions`: what could not be answered well; `/questions fermer 12` takes one off the list,
+    `/questions fichier` sends all of them.
+    """
 
     def __init__(self, texts: Texts, editors: Editors) -> None:
         self._texts = texts
         self._editors = editors
 
     async def handle(self, context: TurnContext) -> Outcome:
-        """List or close."""
-        words = context.text.split()[1:]
+        """List, close or send."""
+        words = context.text.lower().split()[1:]
+        if words in (["fichier"], ["csv"]):
+            return await self._send(context.now)
         if words:
-            if len(words) != 2 or words[0].lower() != "fermer" or not words[1].isdecimal():
+            if len(words) != 2 or words[0] != "fermer" or not words[1].isdecimal():
                 raise BadInput(self._texts.get("admin.questions_use"))
             await self._editors.close_question(int(words[1]))
             return say(self._texts.get("admin.question_closed", id=words[1]))
@@ -141,6 +147,14 @@ class Questions:
         lines = [self._texts.get("admin.questions_title")]
         lines += [f"{q.id}. {' '.join(q.text.split())[:120]} ({q.language}, {q.count}x)" for q in questions]
         return say("\n".join(lines))
+
+    async def _send(self, now: float) -> Outcome:
+        questions = await self._editors.questions(MOST)
+        if not questions:
+            return say(self._texts.get("admin.questions_none"))
+        file = await asyncio.to_thread(questions_file, questions, self._texts, now)
+        text = self._texts.get("admin.questions_file", count=len(questions))
+        return Outcome(replies=(Reply(text, attachment=file),))
 
 
 class Reload:

@@ -18,7 +18,7 @@ from monitoring.charts import ChartData, draw
 from monitoring.snapshot import Snapshot
 
 NIAMEY = timezone(timedelta(hours=1))  # Niger keeps West Africa Time all year
-_LANGUAGES = {"fr": "français", "ha": "hausa", "dje": "zarma", "en": "anglais"}
+LANGUAGES = {"fr": "français", "ha": "hausa", "dje": "zarma", "en": "anglais"}
 _TOP = 6
 
 TakeSnapshot = Callable[[], Awaitable[Snapshot]]
@@ -46,8 +46,17 @@ class Stats:
             facts, top, now=context.now, hours=hours, title=self._texts.get(f"admin.stats_{span}")
         )
         picture = await asyncio.to_thread(draw, data)
-        text = self._texts.get("admin.stats", **figures(snapshot, facts))
+        text = self._texts.get("admin.stats", **figures(snapshot, facts)) + self._cost(snapshot)
         return Outcome(replies=(Reply(text, attachment=Attachment("stats.png", "image/png", picture)),))
+
+    def _cost(self, snapshot: Snapshot) -> str:
+        """A line of its own, only where prices are set."""
+        if snapshot.cost_today is None:
+            return ""
+        said = self._texts.get("admin.stats_cost", today=amount(snapshot.cost_today))
+        if snapshot.cost_per_turn is not None:
+            said += self._texts.get("admin.stats_cost_per_turn", cost=amount(snapshot.cost_per_turn))
+        return f"\n{said}"
 
 
 def figures(snapshot: Snapshot, facts: Sequence[TurnFacts]) -> Mapping[str, object]:
@@ -65,6 +74,7 @@ def figures(snapshot: Snapshot, facts: Sequence[TurnFacts]) -> Mapping[str, obje
         "hit_rate": f"{snapshot.cache_hit_rate:.0%}".replace("%", " %"),
         "memory": f"{snapshot.memory_usage_mb:.0f}",
         "memory_percent": f"{snapshot.memory_percent:.0f}",
+        "memory_limit": f"{snapshot.memory_limit / 2**20:.0f}",
         "inbox": snapshot.inbox_depth,
         "outbox": snapshot.outbox_depth,
         "dead": snapshot.dead_letters,
@@ -73,6 +83,12 @@ def figures(snapshot: Snapshot, facts: Sequence[TurnFacts]) -> Mapping[str, obje
         "tokens": snapshot.prompt_tokens + snapshot.completion_tokens,
         "knowledge": snapshot.knowledge_version[:12],
     }
+
+
+def amount(value: float) -> str:
+    """A sum as French writes it: cents for a large one, six places for what a single answer costs."""
+    shown = f"{value:.2f}" if value >= 1 else f"{value:.6f}".rstrip("0").rstrip(".")
+    return shown.replace(".", ",")
 
 
 def chart_data(
@@ -86,7 +102,7 @@ def chart_data(
     by_slot: defaultdict[float, list[float]] = defaultdict(list)
     for fact in facts:
         by_slot[_floor(fact.at, step)].append(fact.total_ms)
-    languages = Counter(_LANGUAGES.get(fact.language, fact.language) for fact in facts)
+    languages = Counter(LANGUAGES.get(fact.language, fact.language) for fact in facts)
     return ChartData(
         title=title,
         slots=[_label(start, step) for start in starts],

@@ -71,13 +71,13 @@ def rules(
             RuleName.CRITICAL_MEMORY_USAGE,
             lambda s: s.memory_percent > critical_memory,
             lambda s: s.memory_percent < critical_memory - 3,
-            lambda s: f"{s.memory_percent:.0f} %",
+            _memory,
         ),
         Rule(
             RuleName.HIGH_MEMORY_USAGE,
             lambda s: s.memory_percent > high_memory,
             lambda s: s.memory_percent < high_memory - 5,
-            lambda s: f"{s.memory_percent:.0f} %",
+            _memory,
         ),
         Rule(
             RuleName.HIGH_SESSION_COUNT,
@@ -122,6 +122,11 @@ def rules(
             lambda s: s.knowledge_version,
         ),
     )
+
+
+def _memory(snapshot: Snapshot) -> str:
+    limit = f" de {snapshot.memory_limit // 2**20} Mio" if snapshot.memory_limit else ""
+    return f"{snapshot.memory_percent:.0f} %{limit}"
 
 
 @dataclass(slots=True)

@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 
 from monitoring.metrics import Metrics
+from monitoring.stalls import StallWatch
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +63,10 @@ class MemoryProbe:
 
 
 class LoopProbe:
-    """Measures how late the event loop runs, and tells when it was over a second late."""
+    """Measures how late the event loop runs, and tells when it was over a second late.
+
+    While it stands still, `StallWatch` logs where.
+    """
 
     def __init__(self, metrics: Metrics, *, on_stall: Callable[[float], None]) -> None:
         self._metrics = metrics
@@ -73,15 +77,20 @@ class LoopProbe:
     async def run(self) -> None:
         """Probe until cancelled."""
         loop = asyncio.get_running_loop()
-        while True:
-            before = loop.time()
-            await asyncio.sleep(PROBE_INTERVAL)
-            self.lag = max(0.0, loop.time() - before - PROBE_INTERVAL)
-            self.worst = max(self.worst, self.lag)
-            self._metrics.loop_lag_seconds.set(self.lag)
-            if self.lag > STALL_SECONDS:
-                logger.warning("event loop stalled %.1f s", self.lag, extra={"action": "loop_stall"})
-                self._on_stall(self.lag)
+        with StallWatch(PROBE_INTERVAL + STALL_SECONDS) as watch:
+            while True:
+                before = loop.time()
+                await asyncio.sleep(PROBE_INTERVAL)
+                watch.beat()
+                self._note(max(0.0, loop.time() - before - PROBE_INTERVAL))
+
+    def _note(self, lag: float) -> None:
+        self.lag = lag
+        self.worst = max(self.worst, lag)
+        self._metrics.loop_lag_seconds.set(lag)
+        if lag > STALL_SECONDS:
+            logger.warning("event loop stalled %.1f s", lag, extra={"action": "loop_stall"})
+            self._on_stall(lag)
 
     def take_worst(self) -> float:
         """The worst lag since the last call."""

@@ -41,6 +41,8 @@ class Snapshot:
     model_failures: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    cost_today: float | None = None  # None: prices are not set
+    cost_per_turn: float | None = None
     grounding_blocks: int = 0
     # machine
     memory_bytes: int = 0

@@ -22,7 +22,9 @@ import orjson
 from bot.answering import build_runner
 from bot.app import build_intake
 from bot.assembly import Core, open_core
+from bot.collector import settle
 from bot.intake import Intake
+from bot.thinking import build_mind
 from bot.turn import TurnRunner
 from channels.base import Pacing, Receipt, Split
 from config.logs import set_up_logs
@@ -62,7 +64,7 @@ class Asker:
         core.add_channel(TerminalChannel())
         self._core = core
         self._intake: Intake = build_intake(core, burst_window=0.0)
-        self._runner: TurnRunner = build_runner(core)
+        self._runner: TurnRunner = build_runner(core, build_mind(core))
 
     async def ask(self, text: str, context: Sequence[Mapping[str, str]] = ()) -> dict[str, Any]:
         """The answer as a line out, without its id."""
@@ -100,6 +102,7 @@ async def execute(settings: Settings, options: argparse.Namespace) -> int:
         async with AsyncExitStack() as stack:
             core = await open_core(stack, settings, database=Path(folder) / "ask.db")
             asker = Asker(core)
+            settle()
             if options.question:
                 print((await asker.ask(" ".join(options.question)))["answer_text"])
                 return 0

@@ -123,7 +123,7 @@ def _end(client: _Client) -> None:
 
 if __name__ == "__main__":
     harden_libraries()
-    for module in ("uvloop", "agent.shield", "bot.app", "bot.cli.run"):
+    for module in ("uvloop", "bot.cli.run", "bot.thinking", "telegram.ext", "bot.telegram_connection"):
         import_module(module)
     gc.freeze()
     _Server(Path(sys.argv[1])).serve()

@@ -38,6 +38,12 @@ async def test_an_operator_works_on_a_phone(tmp_path: Path) -> None:
 
         await page.get_by_role("link", name="Questions").click()
         await page.get_by_text("est-ce que la 5G arrive à Zinder ?").wait_for()
+        async with page.expect_download() as downloading:
+            await page.get_by_role("link", name="Télécharger le tableau").click()
+        file = await downloading.value
+        assert file.suggested_filename.endswith(".csv")
+        assert "est-ce que la 5G arrive à Zinder ?" in Path(await file.path()).read_text(encoding="utf-8-sig")
+        assert await widest(page) == 360
         await page.get_by_role("button", name="Ajouter une réponse").click()
         await page.get_by_label("Réponse en français").fill("Pas encore. Composez *121# pour suivre.")
         await page.get_by_text("Codes reconnus : *121#.").wait_for()

@@ -9,10 +9,12 @@ let forms = 0;
 
 export async function questions(place) {
   const list = h("div", { class: "cards" });
-  place.replaceChildren(title("Questions"), h("p", { class: "lead" }, "Ce que l'assistant n'a pas su répondre, ou mal. Une réponse ajoutée ici compte dès la question suivante."), list);
+  const file = h("a", { class: "button", href: "/admin/api/questions.csv", download: "" }, "Télécharger le tableau");
+  place.replaceChildren(title("Questions", file), h("p", { class: "lead" }, "Ce que l'assistant n'a pas su répondre, ou mal. Une réponse ajoutée ici compte dès la question suivante."), list);
 
   async function load() {
     const data = await get("questions");
+    file.hidden = !data.questions.length;
     list.replaceChildren(...(data.questions.length ? data.questions.map((one) => card(one, load)) : [empty("Aucune question sans réponse. Bravo !")]));
   }
   await load();

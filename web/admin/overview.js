@@ -75,12 +75,18 @@ function tiles({ sessions, performance, figures }) {
     times.turn.count ? tile("Temps de réponse", milliseconds(times.turn.p50_ms), `95 % sous ${milliseconds(times.turn.p95_ms)}`) : tile("Temps de réponse", "–", "aucune réponse depuis le démarrage"),
     tile("En attente", number(waiting), waiting ? `la plus ancienne depuis ${span(oldest)}` : "rien n'attend", oldest > 60 ? "bad" : oldest > 20 ? "warn" : ""),
     tile("Cache", cache.enabled ? percent(cache.hit_rate) : "éteint", `${number(cache.hits)} trouvées, ${number(cache.misses)} manquées, ${number(cache.entries)} gardées`),
-    tile("Modèle", modelState, model.enabled ? `${number(model.calls)} appels, ${number(model.failures)} échecs, ${number(model.prompt_tokens + model.completion_tokens)} jetons` : "réponses du catalogue", model.breaker_open ? "bad" : ""),
-    tile("Mémoire", `${number(sessions.memory_usage_mb)} Mio`, `${number(figures.memory_percent)} % de la limite`, figures.memory_percent > 90 ? "bad" : figures.memory_percent > 80 ? "warn" : ""),
+    tile("Modèle", modelState, model.enabled ? `${number(model.calls)} appels, ${number(model.failures)} échecs, ${number(model.prompt_tokens + model.completion_tokens)} jetons${cost(model)}` : "réponses du catalogue", model.breaker_open ? "bad" : ""),
+    tile("Mémoire", `${number(sessions.memory_usage_mb)} Mio`, `${number(figures.memory_percent)} % de la limite${figures.memory_limit ? ` de ${bytes(figures.memory_limit)}` : ""}`, figures.memory_percent > 90 ? "bad" : figures.memory_percent > 80 ? "warn" : ""),
     tile("Base de données", bytes(figures.database_bytes), figures.database_writable ? `${bytes(figures.disk_free)} libres` : "écriture impossible", figures.database_writable ? "" : "bad"),
     tile("Avis", opinions ? percent(figures.useful / opinions) : "aucun", `${number(figures.useful)} utiles, ${number(figures.not_useful)} non`),
     tile("Vers un conseiller", number(figures.handoffs), `${number(figures.grounding_blocks)} brouillons refusés, démarré depuis ${span(figures.uptime)}`),
   ];
+}
+
+/** What the model cost, where its prices are set. */
+function cost({ cost_today: today, cost_per_turn: turn }) {
+  if (today === undefined) return "";
+  return `, coût ${number(today, 6)} aujourd'hui${turn === undefined ? "" : ` (${number(turn, 6)} par réponse)`}`;
 }
 
 function stageTable(times) {

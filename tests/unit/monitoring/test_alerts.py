@@ -50,6 +50,11 @@ def test_what_fires_again_within_the_cool_down_is_told_when_it_ends() -> None:
     assert later[0].suppressed == 2
 
 
+def test_a_memory_alert_names_the_limit() -> None:
+    full = Snapshot(at=1000.0, memory_percent=85.4, memory_limit=512 * 2**20, disk_free=10**12)
+    assert [alert.value for alert in book().check(full)] == ["85 % de 512 Mio"]
+
+
 def test_a_muted_rule_is_silent_until_the_mute_ends() -> None:
     alerts = book(HIGH_MEMORY_USAGE=1060.0)
     assert events(alerts, [85, 85, 85]) == [("HIGH_MEMORY_USAGE", "fired")]

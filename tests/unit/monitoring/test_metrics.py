@@ -1,0 +1,54 @@
+"""A metric nobody writes would be a promise: each one declared has a writer in the bot."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+from prometheus_client.metrics import MetricWrapperBase
+
+from config.settings import ROOT
+from monitoring.metrics import Metrics
+
+ROOMS = ("agent", "bot", "channels", "handlers", "memory", "monitoring", "rag")
+WRITES = frozenset({"inc", "dec", "set", "observe"})
+# Handed over whole to what writes it.
+HANDED_OVER = {"breaker_open": "agent/breaker.py"}
+
+
+def declared() -> set[str]:
+    return {name for name, value in vars(Metrics()).items() if isinstance(value, MetricWrapperBase)}
+
+
+def written_in(path: Path) -> set[str]:
+    """Names of `….NAME.inc()`, `….NAME.labels(…).set(…)` and the like, also through a local name."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    names: dict[str, str] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Attribute):
+            names |= {target.id: node.value.attr for target in node.targets if isinstance(target, ast.Name)}
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in WRITES:
+            found.add(_metric(node.func.value, names))
+    return found
+
+
+def _metric(node: ast.expr, names: dict[str, str]) -> str:
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "labels":
+        node = node.func.value
+    if isinstance(node, ast.Name):
+        return names.get(node.id, "")
+    return node.attr if isinstance(node, ast.Attribute) else ""
+
+
+def test_every_metric_has_a_writer() -> None:
+    written = {name for room in ROOMS for path in (ROOT / room).rglob("*.py") for name in written_in(path)}
+    for name, path in HANDED_OVER.items():
+        assert WRITES & {
+            node.func.attr
+            for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8")))
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+        }, path
+        written.add(name)
+    assert declared() - written == set()
