@@ -1,11 +1,13 @@
 """`make eval`: asks every question of `tests/eval/*.jsonl` through `python -m bot ask`, prints the table.
 
-`--in-process` leaves the process out; `--failures` lists what failed.
+Then the drafts of a fake model, invented and true, and what became of them (`--drafts 0`: not).
+`--in-process` leaves the process out for the questions; `--failures` lists what failed.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import statistics
 import subprocess
@@ -14,10 +16,12 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests.eval import drafts
 from tests.eval.answering import DATA, Answering
 from tests.eval.score import Item, Said, Scorer, Verdict, rate, read_items, table
 
 FOLDER = Path(__file__).parent
+DRAFTS = 1000
 
 
 def ask_in_process(items: Sequence[Item]) -> list[Said]:
@@ -59,17 +63,10 @@ def evaluate(items: Sequence[Item], said: Sequence[Said]) -> list[Verdict]:
     return [scorer.verdict(item, answer) for item, answer in zip(items, said, strict=True)]
 
 
-def main() -> None:
-    """Print the table, the failures when asked, the times."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("sets", nargs="*", type=Path, default=sorted(FOLDER.glob("*.jsonl")))
-    parser.add_argument("--in-process", action="store_true")
-    parser.add_argument("--failures", action="store_true")
-    options = parser.parse_args()
-    items = read_items(options.sets)
-    verdicts = evaluate(items, (ask_in_process if options.in_process else ask_process)(items))
+def show_answers(verdicts: Sequence[Verdict], *, failures: bool) -> None:
+    """The table, the failures when asked, the times."""
     sys.stdout.write(table(verdicts) + "\n")
-    if options.failures:
+    if failures:
         for verdict in verdicts:
             if verdict.faults or verdict.hit is False:
                 item = verdict.item
@@ -78,6 +75,30 @@ def main() -> None:
     median = statistics.median(verdict.milliseconds for verdict in verdicts)
     passed = rate([verdict.passed for verdict in verdicts])
     sys.stdout.write(f"\n{passed:.1f} % pass, median {median:.2f} ms a question\n")
+
+
+def show_drafts(items: Sequence[Item], count: int, *, failures: bool) -> None:
+    """What became of drafts with a lie and of true ones."""
+    lies, true = asyncio.run(drafts.both(items, count))
+    sys.stdout.write(f"\n{drafts.table(lies, true)}\n")
+    if failures:
+        for draft in (*lies.shown, *true.refused):
+            sys.stdout.write(f"{draft.item.id} {draft.item.text!r}: {draft.lie or 'true'} {draft.text!r}\n")
+
+
+def main() -> None:
+    """Both runs."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("sets", nargs="*", type=Path, default=sorted(FOLDER.glob("*.jsonl")))
+    parser.add_argument("--in-process", action="store_true")
+    parser.add_argument("--failures", action="store_true")
+    parser.add_argument("--drafts", type=int, default=DRAFTS, help="of each kind")
+    options = parser.parse_args()
+    items = read_items(options.sets)
+    verdicts = evaluate(items, (ask_in_process if options.in_process else ask_process)(items))
+    show_answers(verdicts, failures=options.failures)
+    if options.drafts:
+        show_drafts(items, options.drafts, failures=options.failures)
 
 
 if __name__ == "__main__":
