@@ -24,6 +24,10 @@ logger = logging.getLogger(__name__)
 
 MAX_AGE = 8 * 86_400.0  # as long as deduplication keys are kept: anything older may be a replay
 NOTICE_QUIET = 60.0
+# A refused message is answered after the time of so many rounds of the loop. In an idle loop that is nothing;
+# in a busy one its turns take their steps in between, so a chat that floods gets a small share of each round.
+ROUNDS_BACK = 32
+MOST_BACK = 0.5
 # Beyond this many times the limit an answer to the first part would be an answer to something else.
 HOPELESS = 4
 _COMMAND = re.compile(r"\s*/[a-zA-Z]")
@@ -84,6 +88,8 @@ class Intake:
         outcomes: Sequence[Acceptance] = ()
         if admitted:
             outcomes = await self._store.inbox.accept(admitted, backlog_limit=self._limits.chat_backlog)
+        elif refused:
+            await _let_others_go_first()
         counts = self._settle(admitted, outcomes, refused)
         if messages:
             elapsed = self._ticks() - started
@@ -200,6 +206,13 @@ class Intake:
             logger.warning("notice not queued: %s", error, extra={"action": "notice_lost"})
         except Exception:  # nobody awaits this task, and intake must go on
             logger.exception("notice crashed", extra={"action": "notice_lost"})
+
+
+async def _let_others_go_first() -> None:
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    await asyncio.sleep(0)
+    await asyncio.sleep(min(MOST_BACK, ROUNDS_BACK * (loop.time() - began)))
 
 
 def _length_flags(length: int, limit: int) -> tuple[str, ...]:

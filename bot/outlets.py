@@ -16,7 +16,9 @@ from domain.errors import BotError, ChannelBroken, NotSent, RateLimited, SendInD
 from domain.messages import ChatKey
 from memory.records import OutboxPart
 
-MAX_IN_FLIGHT = 32
+# Each send in flight at a kill may arrive twice: no more than the pace needs when answers take that long.
+ANSWER_SECONDS = 0.5
+LEAST_IN_FLIGHT, MAX_IN_FLIGHT = 8, 32
 FAILURES_TO_HOLD = 3
 # Chats told to wait within LIMIT_WINDOW seconds before the whole account is believed to be meant.
 LIMITS_TO_HOLD = 3
@@ -40,13 +42,14 @@ _BROKEN = _Pause(30.0, 600.0)  # credentials refused: a person must act
 class Outlet:
     """Pacing and circuit breaker of one account. `trouble` says why it holds, "" when it does not."""
 
-    def __init__(self, channel: Channel, now: float, *, max_in_flight: int = MAX_IN_FLIGHT) -> None:
+    def __init__(self, channel: Channel, now: float) -> None:
         pacing = channel.pacing
         self.channel = channel
         self.trouble = ""
         self._bucket = TokenBucket(pacing.global_rate, pacing.global_burst, now)
         self._chats = Buckets(pacing.chat_rate, pacing.chat_burst)
-        self._max_in_flight = max_in_flight
+        wanted = int(pacing.global_rate * ANSWER_SECONDS)
+        self._max_in_flight = max(LEAST_IN_FLIGHT, min(wanted, MAX_IN_FLIGHT))
         self._in_flight = 0
         self._held_until = now
         self._failures = 0  # in a row

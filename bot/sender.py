@@ -14,16 +14,17 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from bot.apologies import Apologies
 from bot.backoff import growing, jittered
 from bot.outlets import Outlet
-from bot.pacing import Episodes
-from bot.verdicts import MAX_COPIES, Verdict, judge, parked, put_back, sent
+from bot.verdicts import MAX_COPIES, Verdict, doubted, judge, parked, put_back, sent
 from channels.base import Channel
 from config.texts import Texts
 from domain.errors import BotError, SendInDoubt
-from domain.messages import Language, Purpose, Reply
+from domain.messages import Purpose
 from memory.base import Store
 from memory.records import OutboxPart, SendState, Settlement
+from memory.recovery import EVIDENCE_SECONDS
 from monitoring.metrics import Metrics
 
 logger = logging.getLogger(__name__)
@@ -33,7 +34,7 @@ FLUSH_SECONDS = 3.0  # how long a stopping sender still takes up parts
 SEND_SECONDS = 20.0  # channels keep their own shorter limits; this one is for a channel that does not
 STALE_SECONDS = 600.0
 GIVE_UP_SECONDS = 86_400.0
-DOUBT_SECONDS = 5.0
+BLIND_SECONDS = 5.0  # before a send of unknown outcome is repeated where no receipt can be hoped for
 STRANGER_SECONDS = 60.0
 # Channels where the outbox itself is the delivery: nothing there is ever late.
 _KEPT = frozenset({"web"})
@@ -68,7 +69,7 @@ class Sender:
         self._outlets = {key: Outlet(channel, now) for key, channel in channels.items()}
         self._strangers: set[AccountKey] = set()  # accounts of stored parts that are not set up now
         self._tries: OrderedDict[int, int] = OrderedDict()
-        self._apologies = Episodes(STALE_SECONDS)
+        self._apologies = Apologies(store, texts, ticks)
         self._tasks: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()
         self._over = asyncio.Event()
@@ -167,7 +168,7 @@ class Sender:
         if outlet is None:
             work = self._strange(part)
         elif part.doubts >= MAX_COPIES or (part.doubts and part.reply.purpose is Purpose.BROADCAST):
-            work = self._settle(part, parked(part.error or "in doubt", "pipeline.report_doubt"))
+            work = self._settle(part, doubted(part, part.error or "in doubt"))
         elif wait := outlet.hold_back(part, now):
             work = self._write(part, put_back(part, self._clock() + wait))
         else:
@@ -200,18 +201,10 @@ class Sender:
         if part.reply.purpose is not Purpose.ANSWER or age <= STALE_SECONDS:
             return part
         # A part tried before already speaks for its chat: its apology may have arrived, or must be repeated.
-        if not self._apologies.begins(part.key, self._ticks()) and part.id not in self._tries:
+        if not self._apologies.begins(part.key) and part.id not in self._tries:
             await self._settle(part, parked("stale", "", "stale"))
             return None
-        text = self._texts.get("pipeline.stale_apology", await self._language(part))
-        return replace(part, reply=Reply(text, purpose=Purpose.NOTICE))
-
-    async def _language(self, part: OutboxPart) -> Language:
-        try:
-            profile = await self._store.long_term.profile(part.key)
-        except BotError:
-            return Language.FRENCH
-        return (profile.language if profile else None) or Language.FRENCH
+        return replace(part, reply=await self._apologies.late(part.key))
 
     async def _send(self, part: OutboxPart, outlet: Outlet, *, apology: bool) -> Verdict:
         started = self._ticks()
@@ -219,7 +212,7 @@ class Sender:
             async with asyncio.timeout(SEND_SECONDS):
                 receipt = await outlet.channel.send(part)
         except asyncio.CancelledError:
-            doubt = SendInDoubt("cut off by a stop", seconds=DOUBT_SECONDS)
+            doubt = SendInDoubt("cut off by a stop", seconds=doubt_seconds(outlet.channel.name))
             await self._settle(part, judge(part, doubt, self._clock(), again_in=0.0))
             raise
         except BotError as error:
@@ -227,7 +220,8 @@ class Sender:
         except Exception as error:
             self._metrics.errors.labels(where=f"send:{outlet.channel.name}").inc()
             logger.exception("send crashed", extra={"action": "send_crashed", "part": part.id})
-            return self._judged(part, outlet, SendInDoubt(type(error).__name__, seconds=DOUBT_SECONDS))
+            doubt = SendInDoubt(type(error).__name__, seconds=doubt_seconds(outlet.channel.name))
+            return self._judged(part, outlet, doubt)
         outlet.note(part.key, None, self._ticks())
         self._metrics.stage_seconds.labels(stage="send").observe(self._ticks() - started)
         return sent(receipt, "stale: an apology went out instead" if apology else "")
@@ -263,6 +257,8 @@ class Sender:
         await self._write(part, verdict.settlement)
         if verdict.report:
             self._report("TROUBLE", self._texts.get(verdict.report, channel=channel, part=part.id))
+        if verdict.apology:
+            await self._apologies.doubtful(part.key)
 
     async def _write(self, part: OutboxPart, settlement: Settlement) -> None:
         """Write at last: a part that stays `sending` keeps its chat silent until the next start."""
@@ -274,6 +270,11 @@ class Sender:
                 failures += 1
                 logger.warning("send not settled yet: %s", error, extra={"action": "settle"})
                 await asyncio.sleep(jittered(growing(failures, first=0.1, most=2.0)))
+
+
+def doubt_seconds(channel: str) -> float:
+    """How long a send that the sender itself cut off waits before its second copy."""
+    return EVIDENCE_SECONDS.get(channel, BLIND_SECONDS)
 
 
 async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:

@@ -6,7 +6,7 @@ or was told to wait, costs no attempt.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from channels.base import Receipt
 from domain.errors import (
@@ -28,11 +28,15 @@ MAX_COPIES = 2
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How to settle, how to count, and what to tell the operators (a text key, "" for nothing)."""
+    """How to settle, how to count, and what to tell the operators (a text key, "" for nothing).
+
+    `apology` says that the subscriber may miss an answer that nobody sends again.
+    """
 
     settlement: Settlement
     outcome: str
     report: str = ""
+    apology: bool = False
 
 
 def sent(receipt: Receipt, note: str = "") -> Verdict:
@@ -52,6 +56,11 @@ def parked(error: str, report: str, outcome: str = "dead") -> Verdict:
     return Verdict(Settlement(SendState.DEAD, error=error), outcome, report)
 
 
+def doubted(part: OutboxPart, reason: str) -> Verdict:
+    """Parked after the last doubt it may cost: another send could be a third copy."""
+    return replace(parked(reason, "pipeline.report_doubt"), apology=part.reply.purpose is Purpose.ANSWER)
+
+
 def judge(part: OutboxPart, error: BotError, now: float, *, again_in: float) -> Verdict:
     """What the error asks for. `again_in` is the back-off of a send that surely never left."""
     reason = f"{type(error).__name__}: {error}"[:300]
@@ -67,7 +76,7 @@ def judge(part: OutboxPart, error: BotError, now: float, *, again_in: float) -> 
 
 def _in_doubt(part: OutboxPart, error: SendInDoubt, now: float, reason: str) -> Verdict:
     if part.doubts + 1 >= MAX_COPIES or part.reply.purpose is Purpose.BROADCAST:
-        return parked(reason, "pipeline.report_doubt")
+        return doubted(part, reason)
     return Verdict(Settlement(SendState.IN_DOUBT, error=reason, due_at=now + error.seconds), "in_doubt")
 
 

@@ -24,8 +24,9 @@ from domain.errors import (
     SendRefused,
     WindowClosed,
 )
+from memory.recovery import EVIDENCE_SECONDS
 
-EVIDENCE_WAIT = 60.0  # seconds a status webhook may take before one resend
+EVIDENCE_WAIT = EVIDENCE_SECONDS["whatsapp"]  # how long a status webhook may take before one resend
 UPGRADE_WAIT = 60.0  # a number changing its throughput level answers 131057 for up to a minute
 
 

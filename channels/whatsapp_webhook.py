@@ -22,6 +22,7 @@ from channels.routing import LARGE_BODY, Access, Route, problem
 from channels.whatsapp_evidence import Confirm, Evidence
 from channels.whatsapp_outline import outline, outline_bytes
 from channels.whatsapp_parse import Delivery, parse_webhook
+from channels.whatsapp_parse import SetAside as Piece
 from domain.errors import BadSettings, BotError, Overloaded, StoreUnavailable
 from domain.messages import AcceptMessages
 from monitoring.metrics import Metrics
@@ -30,7 +31,7 @@ PATH = "/whatsapp"
 SIGNATURE = "X-Hub-Signature-256"
 BUSY_SECONDS = 5.0
 _IN_THREAD = 128 * 1024  # a body this large would hold the loop for milliseconds
-_CONFIRM_AT_ONCE = 64
+_AT_ONCE = 64  # what is handed to the store together shares its commits
 _MAX_CHALLENGE = 256
 
 SetAside = Callable[[str, bytes, str], Awaitable[None]]
@@ -133,14 +134,24 @@ class Webhook:
             await self._accept(delivery.messages)
         for reason in delivery.ignored:
             self._reject(reason)
-        for piece in delivery.set_aside:
-            self._reject("set_aside")
-            logger.warning("set aside: %s", piece.error, extra={"action": "whatsapp.set_aside"})
-            raw = piece.raw if isinstance(piece.raw, bytes) else outline(piece.raw)
-            await self._set_aside("whatsapp", raw, piece.error)
+        for at in range(0, len(delivery.set_aside), _AT_ONCE):
+            await self._put_aside(delivery.set_aside[at : at + _AT_ONCE])
         evidence = list(delivery.evidence)
-        for at in range(0, len(evidence), _CONFIRM_AT_ONCE):
-            await self._settle(evidence[at : at + _CONFIRM_AT_ONCE])
+        for at in range(0, len(evidence), _AT_ONCE):
+            await self._settle(evidence[at : at + _AT_ONCE])
+
+    async def _put_aside(self, pieces: Sequence[Piece]) -> None:
+        """Keep what cannot be used. Raises what the store raised, once all of them were tried."""
+        outcomes = await asyncio.gather(*map(self._put_one_aside, pieces), return_exceptions=True)
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
+
+    async def _put_one_aside(self, piece: Piece) -> None:
+        self._reject("set_aside")
+        logger.warning("set aside: %s", piece.error, extra={"action": "whatsapp.set_aside"})
+        raw = piece.raw if isinstance(piece.raw, bytes) else outline(piece.raw)
+        await self._set_aside("whatsapp", raw, piece.error)
 
     async def _settle(self, evidence: Sequence[Evidence]) -> None:
         """Hand over what statuses prove. Raises StoreUnavailable, so that Meta brings the proof again."""

@@ -5,11 +5,7 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 
-import orjson
-
-from domain.messages import Purpose
 from memory.counters import add_to, counters
-from memory.outbox_rows import COPIES
 
 # A channel whose platform reports deliveries: the report is awaited before the part is sent again.
 EVIDENCE_SECONDS = {"whatsapp": 60.0}
@@ -54,21 +50,14 @@ def recover(connection: sqlite3.Connection, now: float) -> Recovered:
 
 
 def _doubt_interrupted(connection: sqlite3.Connection, now: float) -> int:
+    """What may not go out again stays in doubt too: the sender parks it, and tells of it."""
     rows = connection.execute(
-        "SELECT id, chat, doubts, body FROM outbox WHERE state = 'sending' AND state <> 'sent'"
+        "SELECT id, chat FROM outbox WHERE state = 'sending' AND state <> 'sent'"
     ).fetchall()
-    for part_id, chat, doubts, body in rows:
-        parked = doubts + 1 >= COPIES or _is_broadcast(body)
+    for part_id, chat in rows:
         connection.execute(
-            "UPDATE outbox SET state = ?, doubts = doubts + 1, due_at = ?, settled_at = ?, error = ?"
-            " WHERE id = ?",
-            (
-                "dead" if parked else "in_doubt",
-                now + EVIDENCE_SECONDS.get(chat.partition(":")[0], 0.0),
-                now if parked else None,
-                "arrêt pendant l'envoi",
-                part_id,
-            ),
+            "UPDATE outbox SET state = 'in_doubt', doubts = doubts + 1, due_at = ?, error = ? WHERE id = ?",
+            (now + EVIDENCE_SECONDS.get(chat.partition(":")[0], 0.0), "arrêt pendant l'envoi", part_id),
         )
     return len(rows)
 
@@ -81,10 +70,3 @@ def _await_evidence(connection: sqlite3.Connection, now: float) -> None:
             " WHERE state = 'in_doubt' AND state <> 'sent' AND chat >= ? AND chat < ?",
             (now + seconds, f"{channel}:", f"{channel};"),  # ";" follows ":" in every encoding
         )
-
-
-def _is_broadcast(body: bytes) -> bool:
-    try:
-        return bool(orjson.loads(body)["purpose"] == Purpose.BROADCAST)
-    except (ValueError, TypeError, KeyError):
-        return False

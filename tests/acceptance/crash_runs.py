@@ -102,10 +102,11 @@ async def crash_run(
         outcome.odd_exits += [code for code in [await running.ended()] if code]
     texts = Texts.load(ROOT / "data" / "texts")
     apologies = {texts.get("pipeline.parked", language) for language in Language}
+    notices = {texts.get("pipeline.perhaps_lost", language) for language in Language}
     database = folder / "memory.db"
     rows = rows_of(database)
     (folder / "received.json").write_bytes(orjson.dumps(telegram.texts()))
-    outcome.verdict = judge(wanted, people.acknowledged, rows, telegram.texts(), apologies)
+    outcome.verdict = judge(wanted, people.acknowledged, rows, telegram.texts(), apologies, notices)
     outcome.intact = (
         count_of(database, "SELECT count(*) FROM pragma_integrity_check WHERE integrity_check = 'ok'") == 1
     )

@@ -97,12 +97,18 @@ def judge(
     rows: Mapping[str, Sequence[Row]],
     received: Mapping[str, Sequence[str]],
     apologies: Collection[str],
+    notices: Collection[str] = (),
 ) -> Verdict:
-    """Compare each chat with the truth. `asked` is how many messages of each chat were acknowledged."""
+    """Compare each chat with the truth. `asked` is how many messages of each chat were acknowledged.
+
+    An apology is what a parked turn says; a notice belongs to no turn.
+    """
     verdict = Verdict(acknowledged=sum(asked.values()))
+    aside, sorry = ({normal(text) for text in texts} for texts in (notices, apologies))
     for chat, count in asked.items():
         held = rows.get(chat, ())
-        _judge_turns(verdict, chat, truth[:count], turns_of(held), {normal(text) for text in apologies})
+        said = turns_of(row for row in held if row.turn is not None or row.text not in aside)
+        _judge_turns(verdict, chat, truth[:count], said, sorry)
         _judge_copies(verdict, chat, held, [normal(text) for text in received.get(chat, ())])
     return verdict
 

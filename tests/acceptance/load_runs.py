@@ -1,4 +1,4 @@
-"""Runs under load: acknowledgements, a flood, slow clients, and a storm of copies around a crash."""
+"""Runs under load: acknowledgements, slow clients, and a storm of copies around a crash."""
 
 from __future__ import annotations
 
@@ -99,89 +99,6 @@ async def ack_run(
         await running.ended()
     outcome.unprocessed = count_of(folder / "memory.db", "SELECT count(*) FROM inbox")
     return outcome
-
-
-# A flood
-
-
-@dataclass
-class FloodOutcome:
-    """Seconds from acknowledgement to reply of the other chats, before and during the flood."""
-
-    before: Latencies = field(default_factory=Latencies)
-    during: Latencies = field(default_factory=Latencies)
-    flood: Latencies = field(default_factory=Latencies)
-    flood_turns: int = 0
-    seconds: float = 0.0
-
-
-async def flood_run(folder: Path, *, rate: float, seconds: float, others: int) -> FloodOutcome:
-    """`others` chats ask one question after the other; then one more chat writes `rate` times a second."""
-    outcome = FloodOutcome()
-    settings: dict[str, Any] = {"chat_rate_per_minute": 20, "chat_backlog": 50, "burst_window": 0.1}
-    async with house(folder, warm=False, **settings) as (telegram, http, bots):
-        running = await bots.start()
-        url = await running.ready()
-        asking = _Asking(telegram, http, url, others)
-        await asking.ask(seconds, outcome.before)
-        started = time.perf_counter()
-        flood = asyncio.create_task(_flood(telegram, http, url, rate, seconds, outcome.flood))
-        await asking.ask(seconds, outcome.during)
-        await flood
-        outcome.seconds = time.perf_counter() - started
-        running.terminate()
-        await running.ended()
-    outcome.flood_turns = count_of(
-        folder / "memory.db",
-        "SELECT count(DISTINCT turn_id) FROM outbox WHERE turn_id IS NOT NULL AND chat LIKE '%:666'",
-    )
-    return outcome
-
-
-@dataclass
-class _Asking:
-    telegram: FakeTelegram
-    http: aiohttp.ClientSession
-    url: str
-    others: int
-    asked: int = 0
-
-    async def ask(self, seconds: float, latencies: Latencies) -> None:
-        """Each chat asks every 4 seconds, well inside its rate limit, and waits for the reply."""
-        async with asyncio.TaskGroup() as group:
-            for number in range(self.others):
-                group.create_task(self._chat(20_000 + number, number / self.others, seconds, latencies))
-
-    async def _chat(self, chat: int, phase: float, seconds: float, latencies: Latencies) -> None:
-        deadline = time.perf_counter() + seconds
-        await asyncio.sleep(4.0 * phase)
-        while time.perf_counter() < deadline:
-            self.asked += 1
-            count = len(self.telegram.chats[chat])
-            body = update(self.telegram, 1_000_000 + self.asked, chat, "Comment consulter mon solde ?")
-            if await post(self.http, self.url, body, Latencies()):
-                started = time.perf_counter()
-                await self.telegram.wait_sent(chat, count + 1, 30.0)
-                latencies.seconds.append(time.perf_counter() - started)
-            await asyncio.sleep(4.0)
-
-
-async def _flood(
-    telegram: FakeTelegram,
-    http: aiohttp.ClientSession,
-    url: str,
-    rate: float,
-    seconds: float,
-    latencies: Latencies,
-) -> None:
-    started, sent = time.perf_counter(), 0
-    async with asyncio.TaskGroup() as group:
-        while (now := time.perf_counter() - started) < seconds:
-            while sent < now * rate:
-                sent += 1
-                body = update(telegram, 5_000_000 + sent, 666, f"vite {sent}")
-                group.create_task(post(http, url, body, latencies))
-            await asyncio.sleep(0.002)
 
 
 # A storm of copies

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -133,3 +134,26 @@ async def test_nothing_is_acknowledged_that_was_not_stored(tmp_path: Path) -> No
         await pipeline.store.close()
         with pytest.raises(StoreUnavailable):
             await pipeline.receive(message(chat(1), "q"))
+
+
+async def test_what_is_refused_lets_the_others_go_first(tmp_path: Path) -> None:
+    """A chat that floods a busy bot waits for its answer while the turns of others take their steps."""
+    rounds = 0
+
+    async def work() -> None:
+        nonlocal rounds
+        while True:
+            rounds += 1
+            time.sleep(0.005)  # noqa: ASYNC251  # a loop that is busy
+            await asyncio.sleep(0)
+
+    limits = IntakeLimits(burst_window=0.0, chat_rate_per_minute=1.0)
+    async with pipeline_at(tmp_path / "m.db", limits=limits) as pipeline:
+        await pipeline.receive(message(chat(1), "first"))
+        await pipeline.receive(message(chat(1), "refused, and told so"))
+        await pipeline.intake.drain()
+        busy = asyncio.create_task(work())
+        accepted = await pipeline.intake.accept([message(chat(1), "refused")])
+        busy.cancel()
+        assert accepted.refused == 1
+    assert rounds >= 2

@@ -84,6 +84,22 @@ async def test_never_more_than_two_copies(tmp_path: Path) -> None:
     assert [rule for rule, _ in pipeline.reports].count("TROUBLE") == 2
 
 
+async def test_a_subscriber_hears_once_of_answers_that_may_be_missing(tmp_path: Path) -> None:
+    """A third send could be a third copy: what is left is to say so, and to tell the operators."""
+    phone = phone_of()
+    phone.scripts["1"] = deque([DOUBT, DOUBT, DOUBT, DOUBT])
+    phone.scripts["2"] = deque([DOUBT, DOUBT])
+    async with pipeline_at(tmp_path / "m.db", phone, clock=Clock(speed=60.0)) as pipeline:
+        await pipeline.store.long_term.save_profile(Profile(chat(1), language=Language.ENGLISH))
+        await pipeline.say(chat(1), "a", "b")
+        await pipeline.say(chat(2), "notice", purpose=Purpose.NOTICE)
+        pipeline.start_sender()
+        await pipeline.wait_states(chat(1), "dead", "dead", "sent")
+        await pipeline.wait_states(chat(2), "dead")
+    assert phone.texts() == [pipeline.texts.get("pipeline.perhaps_lost", Language.ENGLISH)]
+    assert [rule for rule, _ in pipeline.reports].count("TROUBLE") == 3
+
+
 async def test_a_doubt_is_resent_once_and_can_end_well(tmp_path: Path) -> None:
     phone = phone_of(DOUBT)
     async with pipeline_at(tmp_path / "m.db", phone) as pipeline:
@@ -387,7 +403,50 @@ async def test_a_send_that_outlasts_the_drain_is_in_doubt_and_the_rest_untouched
     assert [part.doubts for part in parts] == [1, 0]
 
 
+@pytest.mark.parametrize(("channel", "least", "most"), [("telegram", 1.0, 10.0), ("whatsapp", 60.0, 90.0)])
+@pytest.mark.parametrize("stopped", [True, False], ids=["cut off by a stop", "a bug in the channel"])
+async def test_a_cut_off_send_waits_for_a_receipt_where_there_are_any(
+    tmp_path: Path, channel: str, least: float, most: float, stopped: bool
+) -> None:
+    """WhatsApp tells by webhook what arrived, for up to a minute; Telegram never does."""
+
+    class Buggy(ScriptedChannel):
+        async def _follow(self, step: Step, sent: object) -> None:
+            raise KeyError("message_id")
+
+    kind = ScriptedChannel if stopped else Buggy
+    phone = kind(name=channel, account=ACCOUNT, default=lambda: 3600.0)
+    async with pipeline_at(tmp_path / "m.db", phone, clock=Clock(speed=0.0)) as pipeline:
+        await pipeline.say(chat(1, channel), "a")
+        pipeline.start_sender()
+        await until(lambda: len(phone.attempts) == 1)
+        if stopped:
+            await pipeline.sender.drain(0.2)
+        await pipeline.wait_states(chat(1, channel), "in_doubt")
+        (part,) = await pipeline.parts(chat(1, channel))
+        assert least <= part.due_at - pipeline.clock() <= most
+
+
 async def test_drain_before_anything_ran_ends_at_once(tmp_path: Path) -> None:
     async with pipeline_at(tmp_path / "m.db") as pipeline:
         await pipeline.sender.drain(1.0)
         await pipeline.dispatcher.drain(1.0)
+
+
+async def test_what_a_kill_left_in_doubt_twice_is_parked_with_a_word_to_everybody(tmp_path: Path) -> None:
+    path, news = tmp_path / "m.db", Purpose.BROADCAST
+    for kill in (True, True, False):
+        phone = phone_of()
+        async with pipeline_at(path, phone) as pipeline:
+            if kill:  # claimed, and never settled
+                if not await pipeline.parts(chat(1)):
+                    await pipeline.say(chat(1), "answer")
+                else:
+                    await pipeline.say(chat(2), "news", purpose=news)
+                assert await pipeline.store.outbox.claim(9, wait=1.0)
+                continue
+            pipeline.start_sender()
+            await pipeline.wait_states(chat(1), "dead", "sent")
+            await pipeline.wait_states(chat(2), "dead")
+            assert phone.texts() == [pipeline.texts.get("pipeline.perhaps_lost")]
+            assert [rule for rule, _ in pipeline.reports] == ["TROUBLE", "TROUBLE"]

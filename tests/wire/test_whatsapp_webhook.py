@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -11,6 +12,7 @@ import pytest
 
 from channels.whatsapp_webhook import WebhookSecrets
 from domain.errors import BadInput, BadSettings, Overloaded, StoreUnavailable
+from memory.opening import open_store
 from memory.records import SendState
 from monitoring.metrics import Metrics
 from tests.fakes import whatsapp_payloads as payloads
@@ -156,6 +158,43 @@ async def test_one_bad_item_of_a_batch_is_set_aside_without_its_words(meta: Call
     assert [message.text for message in meta.desk.messages] == ["un", "deux"]
     assert b"4821" not in meta.desk.put_aside[0][1]
     assert meta.rejects("set_aside") == 1
+
+
+async def test_many_bad_items_share_the_commits_of_the_store(tmp_path: Path) -> None:
+    """One commit each would outlast the time for an answer, and Meta would bring all of them again."""
+    waiting: list[int] = [0]
+
+    async with open_store(tmp_path / "memory.db") as store:
+
+        async def set_aside(source: str, raw: bytes, error: str) -> None:
+            together.append(waiting[0] + 1)
+            waiting[0] += 1
+            await store.set_aside(source, raw, error)
+            waiting[0] -= 1
+
+        together: list[int] = []
+        desk = Desk()
+        async with (
+            serve(desk.accept, desk.confirm, set_aside, stamp="db") as (url, _),
+            aiohttp.ClientSession() as session,
+        ):
+            meta = Caller(url, desk, session, Metrics())
+            bad = [{"id": "1"}] * 200
+            assert await meta.signed(one(text("un"), *bad, statuses=[payloads.status("sent", "1.db")])) == 200
+    assert len(together) == 200
+    assert max(together) == 64
+    assert [message.text for message in desk.messages] == ["un"]
+    assert len(desk.confirmed) == 1
+
+
+async def test_what_could_not_be_set_aside_comes_again(meta: Caller) -> None:
+    body = one({"id": "1"}, text("un"), {"id": "2"})
+    meta.desk.aside_trouble = StoreUnavailable("busy")
+    assert await meta.signed(body) == 503
+    meta.desk.aside_trouble = None
+    assert await meta.signed(body) == 200
+    assert len(meta.desk.messages) == 1
+    assert len(meta.desk.put_aside) == 2
 
 
 async def test_a_large_batch_is_read(meta: Caller) -> None:

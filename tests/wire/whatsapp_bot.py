@@ -31,6 +31,7 @@ class Desk:
 
     trouble: Exception | None = None
     status_trouble: Exception | None = None
+    aside_trouble: Exception | None = None
     messages: list[InboundMessage] = field(default_factory=list)
     confirmed: list[tuple[int, SendState, str]] = field(default_factory=list)
     put_aside: list[tuple[str, bytes, str]] = field(default_factory=list)
@@ -50,6 +51,8 @@ class Desk:
         return True
 
     async def set_aside(self, source: str, raw: bytes, error: str) -> None:
+        if self.aside_trouble is not None:
+            raise self.aside_trouble
         self.put_aside.append((source, raw, error))
 
 

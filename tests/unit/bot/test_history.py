@@ -49,6 +49,13 @@ def test_a_reply_that_never_arrived_is_lost_unless_it_stands_parked() -> None:
     assert verdict.parked == 1
 
 
+def test_a_notice_is_no_turn() -> None:
+    rows = {"1": [*_rows(), Row(None, "a word", "sent")]}
+    received = {"1": ["a", "b", "c", "d", "a word"]}
+    assert judge(TRUTH, {"1": 3}, rows, received, {APOLOGY}, {"a word"}).good
+    assert judge(TRUTH, {"1": 3}, rows, received, {APOLOGY}).doubled_turns == 1
+
+
 def test_order_is_judged() -> None:
     assert _judge(_rows(), "a c b d").disorder > 0
     assert _judge(_rows(), "a b a c d").disorder > 0

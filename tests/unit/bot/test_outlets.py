@@ -44,6 +44,12 @@ def test_room_is_bounded_by_sends_in_flight() -> None:
     assert outlet.room(1.0) == 1
 
 
+@pytest.mark.parametrize(("rate", "wanted"), [(1.0, 8), (30.0, 15), (80.0, 32)])
+def test_no_more_is_in_flight_than_the_pace_needs(rate: float, wanted: int) -> None:
+    """Each of them may arrive twice when the process is killed."""
+    assert _outlet(Pacing(rate, 1e6, 1e6, 1e6)).room(0.0) == wanted
+
+
 def test_a_chat_is_paced_apart_from_the_others() -> None:
     outlet = _outlet()
     outlet.begin(CHAT, 0.0)

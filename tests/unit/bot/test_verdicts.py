@@ -62,6 +62,14 @@ def test_second_doubt_is_the_last() -> None:
     verdict = judge(_part(doubts=1), SendInDoubt("timeout", seconds=3), NOW, again_in=1.0)
     assert verdict.settlement.state is SendState.DEAD
     assert verdict.report
+    assert verdict.apology
+
+
+@pytest.mark.parametrize("purpose", [Purpose.NOTICE, Purpose.BROADCAST])
+def test_nobody_apologises_for_what_was_no_answer(purpose: Purpose) -> None:
+    verdict = judge(_part(purpose, doubts=1), SendInDoubt("timeout", seconds=3), NOW, again_in=1.0)
+    assert verdict.settlement.state is SendState.DEAD
+    assert not verdict.apology
 
 
 @pytest.mark.parametrize("purpose", [Purpose.ANSWER, Purpose.NOTICE])
