@@ -1,4 +1,4 @@
-"""Load generator: subscribers of the fake Telegram, in a process of its own. Prints its figures as JSON.
+"""Load generator: subscribers of a fake platform, in a process of its own. Prints its figures as JSON.
 
 Closed loop: so many subscribers at a time, each waits for the answer before it asks again. Open loop:
 questions come at a given rate, whatever becomes of the answers.
@@ -16,10 +16,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 import aiohttp
-import orjson
 import uvloop
 
 from benchmarks.questions import mixed
+from benchmarks.wires import TelegramWire, WhatsAppWire, Wire
 
 PATIENCE = 60.0
 
@@ -54,24 +54,18 @@ def quantile(ranked: list[float], share: float) -> float:
 
 
 class Subscribers:
-    """Chats of one fake Telegram, each with at most one open question."""
+    """Chats of one fake platform, each with at most one open question."""
 
-    def __init__(self, http: aiohttp.ClientSession, url: str, *, rest: float) -> None:
-        self._http = http
-        self._url = url
+    def __init__(self, wire: Wire, *, rest: float) -> None:
+        self._wire = wire
         self._rest = rest  # between two looks, so that watching does not cost more than answering
         self._waiting: dict[int, asyncio.Future[float]] = {}
         self.figures = Figures()
 
     async def watch(self) -> None:
         """Match what the bot sends with who waits for it, until cancelled."""
-        after = await self._last()
         while True:
-            url = f"{self._url}/control/sent?after={after}&wait=5&limit=2000"
-            async with self._http.get(url) as response:
-                news = orjson.loads(await response.read())
-            after = news["last"]
-            for _, at, chat, _, _ in news["sent"]:
+            for at, chat in await self._wire.arrived():
                 waiter = self._waiting.pop(chat, None)
                 if waiter is None:
                     self.figures.extra += 1
@@ -79,18 +73,12 @@ class Subscribers:
                     waiter.set_result(at)
             await asyncio.sleep(self._rest)
 
-    async def _last(self) -> int:
-        async with self._http.get(f"{self._url}/control/stats") as response:
-            return int(orjson.loads(await response.read())["sent"])
-
     async def ask(self, chat: int, text: str, patience: float = PATIENCE) -> None:
         """Ask and wait for the answer, or give up."""
         waiter = self._waiting[chat] = asyncio.get_running_loop().create_future()
-        body = orjson.dumps({"updates": [{"chat": chat, "text": text}]})
-        started = time.time()
+        started = time.time()  # the clock of the fakes
         self.figures.pushed += 1
-        async with self._http.post(f"{self._url}/control/push", data=body):
-            pass
+        await self._wire.push(chat, text)
         with suppress(TimeoutError):
             async with asyncio.timeout(patience):
                 self.figures.latencies.append(await waiter - started)
@@ -103,15 +91,19 @@ async def closed(subscribers: Subscribers, options: argparse.Namespace) -> None:
     texts = iter(mixed(options.chats * options.turns, first=options.first_text, unique=not options.repeat))
     over = time.monotonic() + options.seconds
 
+    async def rest(most: float) -> None:
+        left = max(0.0, over - time.monotonic())
+        await asyncio.sleep(min(left, random.uniform(0, most)))
+
     async def work(own: range) -> None:
-        await asyncio.sleep(random.uniform(0, options.think * 2))
+        await rest(options.ramp)
         for _ in range(options.turns):
             for chat in own:
                 if time.monotonic() >= over:
                     return
                 await subscribers.ask(chat, next(texts))
                 if options.think:
-                    await asyncio.sleep(random.uniform(0, options.think * 2))
+                    await rest(options.think * 2)
 
     workers = min(options.workers, options.chats)
     await asyncio.gather(*(work(chats[i::workers]) for i in range(workers)))
@@ -136,7 +128,13 @@ def _pauses(rate: float) -> Iterator[float]:
 async def run(options: argparse.Namespace) -> dict[str, float]:
     """The load from beginning to end."""
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
-        subscribers = Subscribers(http, options.telegram, rest=options.rest)
+        wire: Wire
+        if options.whatsapp:
+            wire = WhatsAppWire(http, options.whatsapp)
+        else:
+            wire = TelegramWire(http, options.telegram)
+        await wire.skip()
+        subscribers = Subscribers(wire, rest=options.rest)
         watch = asyncio.create_task(subscribers.watch())
         await asyncio.sleep(0.05)
         started = time.perf_counter()
@@ -148,11 +146,14 @@ async def run(options: argparse.Namespace) -> dict[str, float]:
 
 def parser() -> argparse.ArgumentParser:
     found = argparse.ArgumentParser(description=__doc__)
-    found.add_argument("--telegram", required=True, help="URL of the fake Telegram")
+    place = found.add_mutually_exclusive_group(required=True)
+    place.add_argument("--telegram", default="", help="URL of the fake Telegram")
+    place.add_argument("--whatsapp", default="", help="URL of the fake Graph API")
     found.add_argument("--chats", type=int, default=200)
     found.add_argument("--turns", type=int, default=3, help="questions of each chat, in the closed loop")
     found.add_argument("--workers", type=int, default=50, help="questions open at a time, in the closed loop")
     found.add_argument("--think", type=float, default=0.0, help="mean seconds between answer and question")
+    found.add_argument("--ramp", type=float, default=0.0, help="seconds over which subscribers begin")
     found.add_argument("--rate", type=float, default=0.0, help="questions a second: makes it an open loop")
     found.add_argument("--seconds", type=float, default=60.0, help="the longest it takes")
     found.add_argument("--rest", type=float, default=0.005, help="seconds between two looks for answers")

@@ -1,6 +1,7 @@
 """The fake model server as a process that counts what is asked of it and can be told to answer badly.
 
-GET  /control/stats   {"calls": N, "tokens": N}: prompt tokens, four bytes of messages and tools each
+GET  /control/stats   {"calls": N, "tokens": N, "seconds": S}: prompt tokens, four bytes of messages and
+                      tools each; seconds between the arrival of a question and its answer, all added up
 POST /control/faults  {"chance": 0.1}: that share of answers is empty or broken, in five ways by turns
 """
 
@@ -9,11 +10,13 @@ from __future__ import annotations
 import argparse
 import asyncio
 import random
+import time
 from itertools import cycle
 
 import orjson
 import uvloop
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from tests.fakes.openai import (
     EMPTY,
@@ -46,6 +49,7 @@ class ModelServer:
     def __init__(self, script: Script) -> None:
         self._script = script
         self._calls = self._tokens = 0
+        self._seconds = 0.0
         self._chance = 0.0
         self._random = random.Random(7)
         self._faults = cycle((EMPTY, NULL, NOT_JSON, NO_CHOICES, HTML))
@@ -54,12 +58,22 @@ class ModelServer:
     async def start(self, port: int) -> str:
         """Listen; returns the base URL."""
         app = self._fake.app()
+        app.middlewares.append(self._timed)
         app.router.add_get("/control/stats", self._stats)
         app.router.add_post("/control/faults", self._plan)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", port).start()
         return f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
+
+    @web.middleware
+    async def _timed(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        began = time.perf_counter()
+        try:
+            return await handler(request)
+        finally:
+            if request.method == "POST":
+                self._seconds += time.perf_counter() - began
 
     def _answer(self, body: Body) -> Step:
         self._calls += 1
@@ -70,7 +84,8 @@ class ModelServer:
         return self._script(body)
 
     async def _stats(self, _: web.Request) -> web.Response:
-        return web.json_response({"calls": self._calls, "tokens": self._tokens})
+        figures = {"calls": self._calls, "tokens": self._tokens, "seconds": self._seconds}
+        return web.json_response(figures)
 
     async def _plan(self, request: web.Request) -> web.Response:
         self._chance = float((await request.json())["chance"])

@@ -40,7 +40,7 @@ class Child:
         """Bytes handed to the disk so far."""
         return int(self.watched.io_counters().write_bytes)
 
-    async def line(self, seconds: float = 30.0) -> str:
+    async def line(self, seconds: float = 120.0) -> str:
         """The next line of its output. Raises RuntimeError when it ended instead."""
         assert self.process.stdout is not None
         async with asyncio.timeout(seconds):

@@ -13,9 +13,9 @@ import statistics
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from benchmarks import losses, speed
 from benchmarks.report import write
@@ -25,105 +25,121 @@ from config.settings import ROOT
 
 Row = dict[str, float]
 Rows = dict[str, Row]
+Found = TypeVar("Found")
 COMPARED = (OURS, TEXTBOOK)
-QUICK = Size(chats=40, turns=2, busy_chats=40, busy_seconds=5.0, calm_chats=5)
-PARTS = ("speed", "delay", "losses", "growth", "idle", "stored")
+LAST_TURN = {OURS: 500, TEXTBOOK: 200}  # the textbook bot would need minutes for the rest
+QUICK = Size(chats=20, turns=2, crowd=20, crowd_seconds={"in_a_turn": 2.0, "reading": 2.0})
+# What is timed runs alone; what is only counted or weighed runs side by side at the end.
+TIMED = ("speed", "delay", "growth", "stored")
+COUNTED = ("losses", "idle")
 
 
-def medians(rounds: list[Row]) -> Row:
+def medians(rounds: Sequence[Row]) -> Row:
     """The median of each figure."""
     return {name: statistics.median(row[name] for row in rounds) for name in rounds[0]}
 
 
-def sums(rounds: list[Row]) -> Row:
-    """The sum of each count."""
-    return {name: sum(row[name] for row in rounds) for name in rounds[0]}
+def medians_of(rounds: Sequence[Rows]) -> Rows:
+    """The medians of each row."""
+    return {name: medians([rows[name] for rows in rounds]) for name in rounds[0]}
 
 
 async def by_turns(
-    names: tuple[str, ...],
+    names: Sequence[str],
     rounds: int,
-    measure: Callable[[str], Awaitable[Row]],
-    merge: Callable[[list[Row]], Row] = medians,
-) -> Rows:
+    measure: Callable[[str], Awaitable[Found]],
+    merge: Callable[[Sequence[Found]], Found],
+) -> dict[str, Found]:
     """Measure A B A B ..., then merge each one's rounds."""
-    found: dict[str, list[Row]] = defaultdict(list)
+    found: dict[str, list[Found]] = defaultdict(list)
     for number in range(rounds):
         for name in names:
+            began = time.monotonic()
             row = await measure(name)
             found[name].append(row)
-            _say(f"round {number + 1}, {name}: {_short(row)}")
+            _say(f"round {number + 1}, {name}, {time.monotonic() - began:.0f} s: {_short(row)}")
     return {name: merge(rows) for name, rows in found.items()}
 
 
-async def measure_speed(size: Size, rounds: int) -> dict[str, Any]:
-    rows = await by_turns(speed.SATURATED, rounds, lambda name: speed.saturate(name, size))
-    return {"speed": rows, "commits": await speed.bare_commits()}
+class Bench:
+    """One run: `quick` tells that everything works, not how well."""
 
+    def __init__(self, rounds: int, *, quick: bool) -> None:
+        self._rounds = rounds
+        self._quick = quick
+        self._size = QUICK if quick else Size()
 
-async def measure_delay(size: Size, rounds: int) -> dict[str, Any]:
-    busy = await by_turns(
-        COMPARED, rounds, lambda name: speed.delay(name, size.busy_chats, size.busy_seconds)
-    )
-    calm = await by_turns(COMPARED, 1, lambda name: speed.delay(name, size.calm_chats, size.busy_seconds))
-    return {"busy": busy, "calm": calm}
+    async def speed(self) -> dict[str, Any]:
+        rows = await by_turns(
+            speed.SATURATED, self._rounds, lambda name: speed.saturate(name, self._size), medians
+        )
+        return {"speed": rows, "commits": await speed.bare_commits()}
 
+    async def delay(self) -> dict[str, Any]:
+        rows = await by_turns(COMPARED, self._rounds, lambda name: speed.delay(name, self._size), medians_of)
+        return {"delay": rows, "crowd": self._size.crowd}
 
-async def measure_losses(_: Size, rounds: int) -> dict[str, Any]:
-    return {
-        "kill": await by_turns(COMPARED, rounds, losses.kill, sums),
-        "sends": await by_turns(COMPARED, 1, losses.failing_sends, sums),
-        "answers": await by_turns(COMPARED, 1, losses.bad_answers, sums),
-        "burst": await by_turns(COMPARED, 1, losses.burst),
-    }
+    async def growth(self) -> dict[str, Any]:
+        async def talk(name: str) -> Rows:
+            last = 10 if self._quick else LAST_TURN[name]
+            found: Rows = await grow("turns", "--bot", name, "--turns", str(last))
+            return found
 
+        return {"growth": await by_turns(COMPARED, 1, talk, medians_of)}
 
-async def measure_growth(_: Size, __: int) -> dict[str, Any]:
-    """The textbook bot stops at 200 turns: it would need minutes for the rest."""
-    ours = await grow("turns", "--turns", "500")
-    _say(f"growth, ours: {ours}")
-    textbook = await grow("turns", "--bot", TEXTBOOK, "--turns", "200")
-    _say(f"growth, textbook: {textbook}")
-    return {"growth": {OURS: ours, TEXTBOOK: textbook}}
+    async def stored(self) -> dict[str, Any]:
+        async def beside(sessions: str) -> Row:
+            found: Row = await grow("stored", "--sessions", sessions, model=False, disk=False)
+            return found
 
+        most = ("100", "1000") if self._quick else ("100", "10000", "100000")
+        return {"stored": await by_turns(most, 1, beside, medians)}
 
-async def measure_idle(_: Size, __: int) -> dict[str, Any]:
-    """The textbook bot gets a twentieth of the sessions."""
-    ours = await grow("idle", "--sessions", "10000", model=False, disk=False)
-    _say(f"idle, ours: {ours}")
-    textbook = await grow("idle", "--bot", TEXTBOOK, "--sessions", "500", disk=False)
-    _say(f"idle, textbook: {textbook}")
-    return {"idle": {OURS: ours, TEXTBOOK: textbook}}
+    async def losses(self) -> dict[str, Any]:
+        """Both bots at the same time: nothing here is timed."""
+        share = 0.2 if self._quick else 1.0
+        rows = await asyncio.gather(*(losses.all_of(bot, self._rounds, share=share) for bot in COMPARED))
+        return {"losses": dict(zip(COMPARED, rows, strict=True))}
 
+    async def idle(self) -> dict[str, Any]:
+        """The textbook bot gets a hundredth of the sessions."""
+        found = {}
+        for name, sessions in zip(COMPARED, (200, 20) if self._quick else (10_000, 100), strict=True):
+            arguments = ("idle", "--bot", name, "--sessions", str(sessions))
+            found[name] = await grow(*arguments, model=name != OURS, disk=False, seconds=600.0)
+            _say(f"idle, {name}: {_short(found[name])}")
+        return {"idle": found}
 
-async def measure_stored(_: Size, __: int) -> dict[str, Any]:
-    found = {}
-    for sessions in ("100", "10000", "100000"):
-        found[sessions] = await grow("stored", "--sessions", sessions, model=False, disk=False)
-        _say(f"{sessions} stored sessions: {_short(found[sessions])}")
-    return {"stored": found}
+    async def measure(self, parts: Sequence[str], keep: Callable[[dict[str, Any]], None]) -> None:
+        """Every part asked for; each hands its figures over as soon as it has them."""
 
+        async def part(name: str) -> None:
+            keep(await self._part(name))
 
-async def measure(parts: list[str], size: Size, rounds: int) -> dict[str, Any]:
-    """Every part asked for."""
-    steps = {
-        "speed": measure_speed,
-        "delay": measure_delay,
-        "losses": measure_losses,
-        "growth": measure_growth,
-        "idle": measure_idle,
-        "stored": measure_stored,
-    }
-    found: dict[str, Any] = {}
-    for part in parts:
+        for name in TIMED:
+            if name in parts:
+                await part(name)
+        await asyncio.gather(*(part(name) for name in COUNTED if name in parts))
+
+    async def _part(self, part: str) -> dict[str, Any]:
         began = time.monotonic()
-        found |= await steps[part](size, rounds)
+        steps: dict[str, Callable[[], Awaitable[dict[str, Any]]]] = {
+            "speed": self.speed,
+            "delay": self.delay,
+            "growth": self.growth,
+            "stored": self.stored,
+            "losses": self.losses,
+            "idle": self.idle,
+        }
+        found = await steps[part]()
         _say(f"{part}: {time.monotonic() - began:.0f} s")
-    return found
+        return found
 
 
-def _short(row: Row) -> str:
-    return ", ".join(f"{name} {value:.4g}" for name, value in row.items())
+def _short(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_short(inner)}" for name, inner in value.items())
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _say(text: str) -> None:
@@ -132,20 +148,26 @@ def _say(text: str) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", nargs="+", choices=TIMED + COUNTED, default=TIMED + COUNTED)
+    parser.add_argument("--rounds", type=int, help="3, or 1 when quick")
     parser.add_argument(
         "--quick", action="store_true", help="small counts: tells that it works, not how well"
     )
     parser.add_argument("--json", type=Path, help="keep the figures there, and add to what stands in it")
     parser.add_argument("--out", type=Path, default=ROOT / "docs")
     options = parser.parse_args()
+    rounds = options.rounds or (1 if options.quick else 3)
     found = json.loads(options.json.read_text()) if options.json and options.json.exists() else {}
-    size = QUICK if options.quick else Size()
-    found |= asyncio.run(measure(options.only, size, options.rounds))
-    if options.json:
-        options.json.write_text(json.dumps(found, indent=1))
-    write(found, options.out, rounds=options.rounds)
+    began = time.monotonic()
+
+    def keep(figures: dict[str, Any]) -> None:
+        found.update(figures)
+        if options.json:
+            options.json.write_text(json.dumps(found, indent=1))
+
+    asyncio.run(Bench(rounds, quick=options.quick).measure(options.only, keep))
+    _say(f"all: {time.monotonic() - began:.0f} s")
+    write(found, options.out, rounds=rounds)
 
 
 if __name__ == "__main__":

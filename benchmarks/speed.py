@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
 
 from benchmarks.procs import running
+from benchmarks.questions import question
 from benchmarks.rig import ECHO_AIOGRAM, ECHO_PTB, OURS, TEXTBOOK, Rig, open_rig
 
 MODEL_SECONDS = 1.0
 CACHED = "ours_cached"  # ours when all ask the same few questions
 EMBEDDED = "ours_embedded"  # ours without a model
-SATURATED = (OURS, TEXTBOOK, CACHED, EMBEDDED, ECHO_PTB, ECHO_AIOGRAM)
+WHATSAPP = "ours_whatsapp"
+SATURATED = (OURS, TEXTBOOK, CACHED, EMBEDDED, WHATSAPP, ECHO_PTB, ECHO_AIOGRAM)
+CROWD = 200  # chats at once, from the figures to reach
+# The two crowds, by the mean seconds between an answer and the next question.
+CROWDS = {"in_a_turn": 0.0, "reading": 5.0}
+_LEAST_CHATS = 40
+FIRST_QUESTION = 800_000  # asked by nobody else, so that no cache knows it
 Row = dict[str, float]
 
 
@@ -22,11 +29,15 @@ Row = dict[str, float]
 class Size:
     """How much is asked. Each chat asks so often that no bot's pacing per chat holds it up."""
 
-    chats: int = 160
+    chats: int = 100
     turns: int = 5
-    busy_chats: int = 200
-    busy_seconds: float = 12.0
-    calm_chats: int = 10
+    crowd: int = CROWD
+    crowd_seconds: Mapping[str, float] = field(default_factory=lambda: {"in_a_turn": 6.0, "reading": 10.0})
+
+    def chats_of(self, name: str) -> int:
+        """The slow get fewer chats, which ask as often as all others: a round must end."""
+        share = {OURS: 1.0, TEXTBOOK: 0.4}.get(name, 0.5)
+        return max(min(self.chats, _LEAST_CHATS), round(self.chats * share))
 
 
 async def saturate(name: str, size: Size) -> Row:
@@ -34,55 +45,67 @@ async def saturate(name: str, size: Size) -> Row:
     bot = name if name in {TEXTBOOK, ECHO_PTB, ECHO_AIOGRAM} else OURS
     settings = {"OPENAI_BASE_URL": ""} if name == EMBEDDED else {}
     repeat = ("--repeat",) if name == CACHED else ()
-    async with open_rig(settings=settings) as rig:
-        began = time.perf_counter()
-        async with rig.bot(bot) as child:
-            start = time.perf_counter() - began
-            at_rest = child.rss()
-            await rig.load("--chats", "20", "--turns", "1", "--first-text", "900000", *repeat)
-            before, cpu = await rig.model_stats(), child.cpu()
-            seen = await rig.load(
-                "--first-chat", "5000", "--chats", str(size.chats), "--turns", str(size.turns), *repeat
-            )
-            await asyncio.sleep(0.3)  # the last sends are being settled
-            cpu, after = child.cpu() - cpu, await rig.model_stats()
-            turns = max(1.0, seen["answered"])
-            return {
-                "turns_per_second": seen["turns_per_second"],
-                "cpu_ms": cpu * 1000 / turns,
-                "lost": seen["lost"],
-                "calls": (after["calls"] - before["calls"]) / turns,
-                "tokens": (after["tokens"] - before["tokens"]) / turns,
-                "start_s": start,
-                "rss_start": at_rest,
-                "rss": child.rss(),
-            }
-
-
-async def delay(bot: str, chats: int, seconds: float) -> Row:
-    """What the bot adds to a model that takes a second for each call, with so many chats at once."""
-    async with open_rig(delay=MODEL_SECONDS) as rig, rig.bot(bot) as child:
-        await rig.load("--chats", "20", "--turns", "1", "--workers", "20", "--first-text", "900000")
+    chats = ("--chats", str(size.chats_of(name)), "--turns", str(size.turns))
+    async with AsyncExitStack() as stack:
+        rig = await stack.enter_async_context(open_rig(settings=settings, graph=name == WHATSAPP))
+        await rig.push((1, question(FIRST_QUESTION)))  # waits at Telegram for the bot to come up
+        child = await stack.enter_async_context(rig.bot(bot))
+        first_answer, at_rest = await rig.first_answer(), child.rss()
+        await rig.load("--chats", "20", "--turns", "1", "--first-text", "900000", *repeat)
         before, cpu = await rig.model_stats(), child.cpu()
-        seen = await rig.load(*_talk(chats, seconds))
-        after, cpu = await rig.model_stats(), child.cpu() - cpu
-        answered = max(1.0, seen["answered"])
-        waited = MODEL_SECONDS * 1000 * round((after["calls"] - before["calls"]) / answered)
+        seen = await rig.load("--first-chat", "5000", *chats, *repeat)
+        await asyncio.sleep(0.3)  # the last sends are being settled
+        cpu, after = child.cpu() - cpu, await rig.model_stats()
+        turns = max(1.0, seen["answered"])
         return {
-            "p50_ms": seen["p50_ms"] - waited,
-            "p99_ms": seen["p99_ms"] - waited,
             "turns_per_second": seen["turns_per_second"],
-            "answered": answered,
-            "cpu_ms": cpu * 1000 / answered,
-            "cpu_share": cpu / seen["seconds"],
+            "cpu_ms": cpu * 1000 / turns,
+            "lost": seen["lost"],
+            "calls": (after["calls"] - before["calls"]) / turns,
+            "tokens": (after["tokens"] - before["tokens"]) / turns,
+            "start_s": rig.starts[0].poll,
+            "http_s": rig.starts[0].http,
+            "first_answer_s": first_answer,
+            "rss_start": at_rest,
+            "rss": child.rss(),
         }
 
 
-def _talk(chats: int, seconds: float) -> Sequence[str]:
-    """Subscribers who read an answer for half a second on average before they ask on."""
+async def delay(bot: str, size: Size) -> dict[str, Row]:
+    """What the bot adds to a model that takes a second for each call, by crowd."""
+    found = {}
+    async with open_rig(delay=MODEL_SECONDS) as rig, rig.bot(bot) as child:
+        await rig.load("--chats", "20", "--turns", "1", "--workers", "20", "--first-text", "900000")
+        for number, (crowd, think) in enumerate(CROWDS.items(), start=1):
+            before, cpu = await rig.model_stats(), child.cpu()
+            seen = await rig.load(*_talk(size, number, think, size.crowd_seconds[crowd]))
+            after, cpu = await rig.model_stats(), child.cpu() - cpu
+            found[crowd] = _added(before, after, seen) | {"cpu_share": cpu / seen["seconds"]}
+    return found
+
+
+def _added(before: Row, after: Row, seen: Row) -> Row:
+    """Latencies less what the model server itself says that it took for the calls of a turn."""
+    answered = max(1.0, seen["answered"])
+    waited = (after["seconds"] - before["seconds"]) * 1000 / answered
+    return {
+        "p50_ms": seen["p50_ms"] - waited,
+        "p99_ms": seen["p99_ms"] - waited,
+        "model_ms": waited,
+        "calls": (after["calls"] - before["calls"]) / answered,
+        "turns_per_second": seen["turns_per_second"],
+        "answered": answered,
+        "lost": seen["lost"],
+    }
+
+
+def _talk(size: Size, number: int, think: float, seconds: float) -> Sequence[str]:
+    """Chats that begin one after the other over the time of one turn and one pause, as crowds do."""
     return (
-        "--first-chat", "5000", "--chats", str(chats), "--workers", str(chats), "--turns", "1000",
-        "--seconds", str(seconds), "--think", "0.5", "--rest", "0.02",
+        "--first-chat", str(number * 10_000), "--first-text", str(number * 100_000),
+        "--chats", str(size.crowd), "--workers", str(size.crowd), "--turns", "1000",
+        "--seconds", str(seconds), "--think", str(think), "--rest", "0.02",
+        "--ramp", str(min(seconds / 2, think + 2 * MODEL_SECONDS)),
     )  # fmt: skip
 
 
