@@ -49,7 +49,7 @@ async def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(tmp_path: P
 async def test_every_endpoint_is_shut_to_strangers(tmp_path: Path) -> None:
     async with open_admin(tmp_path, token=TOKEN) as admin:
         inside = [route for route in admin.house.server.routes if route.path.startswith("/admin/api/")]
-        assert len(inside) == 12
+        assert len(inside) == 13
         assert all(route.access is Access.OPERATOR for route in inside)
         other = OperatorSessions(b"another token").issue()
         own = OperatorSessions(TOKEN.encode(), clock=lambda: time.time() - SESSION_SECONDS - 5).issue()
