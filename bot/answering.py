@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 import time
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+YIELD_SECONDS = 0.0005
 LOADING_SECONDS = 20.0  # many times what loading takes on a slow machine
 # What takes long to import, in steps: a stop has to wait for the step that runs.
 _LONG = ("langchain_core.messages", "langgraph.graph", "bot.thinking")
@@ -57,9 +60,10 @@ class Answering:
     async def load(self) -> None:
         """Import and build the mind in a thread, while the loop goes on serving."""
         started = time.perf_counter()
-        for module in _LONG_WITH_MODEL if self._core.settings.model_enabled else _LONG:
-            await asyncio.to_thread(import_module, module)
-        self._mind, self._runner = await asyncio.to_thread(self._load)
+        with _quick_to_yield():
+            for module in _LONG_WITH_MODEL if self._core.settings.model_enabled else _LONG:
+                await asyncio.to_thread(import_module, module)
+            self._mind, self._runner = await asyncio.to_thread(self._load)
         seconds = round(time.perf_counter() - started, 3)
         self._core.metrics.preload_seconds.labels(part="agent").set(seconds)
         self._core.preloading["agent_seconds"] = seconds
@@ -95,6 +99,17 @@ class Answering:
 
         mind = build_mind(self._core)
         return mind, self._build(mind)
+
+
+@contextmanager
+def _quick_to_yield() -> Iterator[None]:
+    """While a thread imports: an acknowledgement takes the interpreter ten times, each after this wait."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(YIELD_SECONDS)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(usual)
 
 
 def build_runner(
