@@ -99,7 +99,7 @@ def main() -> None:
         [name, f"{100 * count / whole:.1f} %", number(milliseconds * count / whole)]
         for name, count in found.most_common()
     ]
-    text = "## Where the CPU time of a turn goes\n\n" + table(["", "share", "ms"], lines)
+    text = "# Where the CPU time of a turn goes\n\n" + table(["", "share", "ms"], lines)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(text, encoding="utf-8")
     print(text)
