@@ -55,7 +55,6 @@ def build_agent(
         embedded=embedded,
         drafting=Drafting(Prompts.load(), caller, metrics, today),
         kept=KeptAnswers(cache, today, with_model=model is not None),
-        has_model=model is not None,
         embed=embed,
     )
     graph = build_graph(nodes, checkpointer, max_tokens=max_history_tokens, max_messages=max_session_messages)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import date
 
 from agent.work import Work
-from domain.answers import Answer
+from domain.answers import Answer, Origin
 from rag.cache import AnswerCache, CacheKey
 from rag.normalise import tokenise
 
@@ -42,12 +42,19 @@ class KeptAnswers:
             self._cache.drop(work.cache_key)
 
     def keep(self, work: Work, answer: Answer) -> None:
-        """Keep an answer that anybody else may get."""
+        """Keep an answer that anybody else may get, unless it was kept already."""
         asks = work.handoff or work.remember or answer.handoff or answer.remember
         if self._cache is None or work.cache_key is None or asks or not answer.answered:
             return
+        if work.from_cache or not self._is_best(work, answer):
+            return
         if not _repeats(work, answer.text):
             self._cache.put(work.cache_key, answer)
+
+    def _is_best(self, work: Work, answer: Answer) -> bool:
+        if answer.origin is Origin.MODEL:
+            return work.first_exchange  # later ones may quote what this subscriber said before
+        return not (self._with_model and work.question.allow_model)  # else a model could give a better one
 
 
 def _repeats(work: Work, text: str) -> bool:

@@ -19,7 +19,7 @@ from agent.embedded import Embedded
 from agent.kept_answers import KeptAnswers
 from agent.shield import pseudonymise
 from agent.work import Work
-from domain.answers import Answer, Origin, Utterance
+from domain.answers import Answer, Utterance
 
 Embed = Callable[[str], Awaitable[Sequence[float] | None]]
 _LINES_FOR_RETRIEVAL = 8
@@ -42,14 +42,12 @@ class Nodes:
         embedded: Embedded,
         drafting: Drafting,
         kept: KeptAnswers,
-        has_model: bool,
         embed: Embed | None = None,
     ) -> None:
         self._canned = canned
         self._embedded = embedded
         self._drafting = drafting
         self._kept = kept
-        self._has_model = has_model
         self._embed = embed
 
     async def answer(self, state: Talk, runtime: Runtime[Work]) -> Command[Literal["repair", "__end__"]]:
@@ -110,7 +108,7 @@ class Nodes:
 
     def _end(self, work: Work, answer: Answer, before: Sequence[BaseMessage] = ()) -> Command[Any]:
         """The turn's answer, which also joins the session's messages."""
-        self._keep(work, answer)
+        self._kept.keep(work, answer)
         spent = work.spent
         work.answer = replace(
             answer,
@@ -127,16 +125,6 @@ class Nodes:
         )
         said = AIMessage(answer.text, id=f"{work.question.message_id}:answer")
         return Command(update={"messages": [*before, said]}, goto=END)
-
-    def _keep(self, work: Work, answer: Answer) -> None:
-        if work.retrieval is None or work.from_cache:
-            return
-        if answer.origin is Origin.MODEL:
-            keep = work.first_exchange  # later ones may quote what this subscriber said before
-        else:  # only where no model could have given a better one
-            keep = not (self._has_model and work.question.allow_model)
-        if keep:
-            self._kept.keep(work, answer)
 
 
 def earlier(messages: Sequence[AnyMessage], message_id: str) -> list[AnyMessage]:

@@ -1,7 +1,8 @@
-"""What a subscriber is told when an answer came too late, or may never have arrived."""
+"""What a subscriber is told when an answer came too late, may never have arrived, or could not be given."""
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable
 
@@ -32,23 +33,23 @@ class Apologies:
 
     async def late(self, key: ChatKey) -> Reply:
         """What goes out in place of an answer that is too old."""
-        return await self._reply(key, "pipeline.stale_apology")
+        return await apology(self._store, self._texts, key, "pipeline.stale_apology")
 
     async def doubtful(self, key: ChatKey) -> None:
         """Queue a word about an answer that was parked in doubt; a courtesy, so trouble ends it."""
         if not self._doubtful.begins(key, self._ticks()):
             return
         try:
-            await self._store.outbox.enqueue(key, [await self._reply(key, "pipeline.perhaps_lost")])
+            reply = await apology(self._store, self._texts, key, "pipeline.perhaps_lost")
+            await self._store.outbox.enqueue(key, [reply])
         except BotError as error:
             logger.warning("apology not queued: %s", error, extra={"action": "apology_lost"})
 
-    async def _reply(self, key: ChatKey, text: str) -> Reply:
-        return Reply(self._texts.get(text, await self._language(key)), purpose=Purpose.NOTICE)
 
-    async def _language(self, key: ChatKey) -> Language:
-        try:
-            profile = await self._store.long_term.profile(key)
-        except BotError:
-            return Language.FRENCH
-        return (profile.language if profile else None) or Language.FRENCH
+async def apology(store: Store, texts: Texts, key: ChatKey, text: str) -> Reply:
+    """A notice in the subscriber's language; in French when nobody can say which that is."""
+    profile = None
+    with contextlib.suppress(BotError):
+        profile = await store.long_term.profile(key)
+    language = (profile.language if profile else None) or Language.FRENCH
+    return Reply(texts.get(text, language), purpose=Purpose.NOTICE)

@@ -9,12 +9,13 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from handlers.statistics import NIAMEY
 from memory.base import Statistics
 from memory.records import TurnFacts
 from monitoring.metrics import Metrics, total
 
 _DAY = 86_400
-_NIAMEY = 3600  # seconds ahead of UTC, all year
+_AHEAD = int(NIAMEY.utcoffset(None).total_seconds())  # of UTC
 _DIGITS = 6
 
 
@@ -82,9 +83,9 @@ class Spending:
         """The cost of today, None without prices. Raises StoreUnavailable."""
         if not self._prices.known:
             return None
-        day = int(self._clock() + _NIAMEY) // _DAY
+        day = int(self._clock() + _AHEAD) // _DAY
         if day != self._day:
-            self._offset = await self._offset_of(day * _DAY - _NIAMEY)
+            self._offset = await self._offset_of(day * _DAY - _AHEAD)
             self._day = day
         count = self._counted() + self._offset
         today = (count.prompt * self._prices.prompt + count.completion * self._prices.completion) / 1e6

@@ -1,7 +1,7 @@
 """Builds what thinks: the LangGraph agent, the sessions and their state.
 
-Only `bot/answering.py` imports this module, when the bot serves already: LangGraph and LangChain take longer
-to import than everything else together, the OpenAI SDK as long again.
+The running bot imports this module when it serves already (`bot/answering.py`): LangGraph and LangChain take
+longer to import than everything else together, the OpenAI SDK as long again.
 """
 
 from __future__ import annotations

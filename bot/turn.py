@@ -15,10 +15,11 @@ from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
+from bot.apologies import apology
 from channels.base import Channel
 from config.texts import Texts
 from domain.errors import BotError
-from domain.messages import ChatKey, Choice, InboundMessage, Language, MessageKind, Purpose, Reply
+from domain.messages import ChatKey, Choice, InboundMessage, Language, MessageKind, Reply
 from handlers.outcome import Handler, Outcome, TurnContext
 from memory.base import Store
 from memory.records import CheckpointWrite, Profile, Turn, TurnCommit, TurnFacts
@@ -258,12 +259,8 @@ class TurnRunner:
         return None
 
     async def _park(self, turn: Turn, error: str) -> None:
-        profile = None
-        with contextlib.suppress(BotError):
-            profile = await self._store.long_term.profile(turn.key)
-        language = (profile.language if profile else None) or Language.FRENCH
-        apology = Reply(self._texts.get("pipeline.parked", language), purpose=Purpose.NOTICE)
-        await self._store.inbox.park(turn, error=error, replies=(apology,))
+        reply = await apology(self._store, self._texts, turn.key, "pipeline.parked")
+        await self._store.inbox.park(turn, error=error, replies=(reply,))
         self._count("parked")
         logger.error("turn parked: %s", error, extra={"action": "turn_parked", "turn": turn.id})
         self._report("TURN_PARKED", f"{turn.key.channel}, {error}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
@@ -30,6 +30,7 @@ from domain.messages import Attachment, Choice, InboundMessage, MessageKind, Rep
 from handlers.commands import LISTED
 from memory.records import OutboxPart, SendState
 from tests.fakes import telegram_faults as faults
+from tests.fakes.channels import until
 from tests.fakes.telegram import TOKEN, FakeTelegram
 from tests.wire.telegram_house import TEXTS, House, house, key, part
 
@@ -222,7 +223,7 @@ async def test_typing_and_spinners_disturb_nobody() -> None:
         await channel.show_typing(key(7), tap)
         await channel.show_typing(key(7), tap)  # kept alive: the spinner is taken off once
         assert home.fake.methods.typing[7] == 2
-        await _until(lambda: home.fake.methods.answered_callbacks == ["55"])
+        await until(lambda: home.fake.methods.answered_callbacks == ["55"])
         for fault in (faults.blocked(), faults.server_error(), faults.reset(), faults.flood(3)):
             home.fake.faults.plan("*", fault, times=2)
             await channel.show_typing(key(7), tap)
@@ -238,13 +239,7 @@ async def test_a_spinner_goes_though_the_turn_is_over_at_once() -> None:
         typing = asyncio.create_task(channel.show_typing(key(7), tap))
         await asyncio.sleep(0)
         typing.cancel()
-        await _until(lambda: home.fake.methods.answered_callbacks == ["56"])
-
-
-async def _until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not holds():  # noqa: ASYNC110  # a fake's list
-            await asyncio.sleep(0.01)
+        await until(lambda: home.fake.methods.answered_callbacks == ["56"])
 
 
 async def test_groups_are_told_once_and_channels_never() -> None:
