@@ -140,8 +140,9 @@ class TurnRunner:
     async def _open(self, turn: Turn) -> _Opened:
         started, now = time.monotonic(), self._clock()
         channel = self._channels[turn.key.channel, turn.key.account]
-        session = await self._sessions.open(turn.key, now)
-        profile = await self._store.long_term.profile(turn.key) or Profile(turn.key, first_seen=now)
+        known = turn.opening or await self._sessions.opening(turn.key)
+        session = await self._sessions.open(turn.key, now, known)
+        profile = known.profile or Profile(turn.key, first_seen=now)
         return _Opened(self._context(turn, session, profile, now), channel, started)
 
     def _context(self, turn: Turn, opened: OpenSession, profile: Profile, now: float) -> TurnContext:
@@ -206,7 +207,7 @@ class TurnRunner:
             expired = self._texts.get("pipeline.session_expired", context.language)
             first = replace(first, text=f"{expired}\n\n{first.text}")
         replies = [first, *rest]
-        if context.profile.first_seen == context.now and context.key.channel in self._notice_on:
+        if context.first_contact and context.key.channel in self._notice_on:
             notice = self._texts.get("pipeline.first_contact", context.language)
             replies[-1] = replace(replies[-1], text=f"{replies[-1].text}\n\n{notice}")
         return tuple(replies)

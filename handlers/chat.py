@@ -10,14 +10,14 @@ from domain.answers import Answer, Answerer, Origin, Question, Utterance
 from domain.messages import ChatKey, Choice, Reply
 from handlers import choices
 from handlers.outcome import Outcome, TurnContext
-from memory.records import Exchange, TurnFacts
+from memory.records import Exchange, Profile, TurnFacts
 from monitoring.metrics import Metrics
 
 # Every third answered question of a session asks whether the answer was useful: each one would tire a
 # subscriber on a cheap phone.
 RATING_EVERY = 3
 
-Known = Callable[[ChatKey], Awaitable[str]]
+Known = Callable[[Profile], Awaitable[str]]
 Incident = Callable[[str], Awaitable[str | None]]
 AskForPerson = Callable[[ChatKey, str], None]
 
@@ -72,7 +72,8 @@ class Chat:
 
     async def _question(self, context: TurnContext) -> Question:
         last = context.last
-        known = await self._known(context.key) if context.new_session else ""
+        asks_memory = context.new_session and not context.first_contact
+        known = await self._known(context.profile) if asks_memory else ""
         return Question(
             key=context.key,
             message_id=f"{last.key.channel}:{last.external_id}",

@@ -32,6 +32,11 @@ class TurnContext:
         """The chat this turn belongs to."""
         return self.turn.key
 
+    @property
+    def first_contact(self) -> bool:
+        """Whether this subscriber never wrote before, as far as is remembered."""
+        return self.profile.first_seen == self.now
+
     def asking(self, text: str, *, flags: tuple[str, ...] = ()) -> TurnContext:
         """The same turn with another question: what a choice stands for, or a transcript."""
         return replace(self, text=text, heard_flags=flags)

@@ -2,7 +2,8 @@
 
 Writers hand in units of work, plain functions on the sqlite3 connection. While one transaction is being
 synced, the units that arrive wait and become the next one: the batch grows with the load and nobody is
-delayed on purpose. A savepoint around each unit lets it fail alone; one COMMIT, thus one fsync, serves them.
+delayed on purpose; one COMMIT, thus one fsync, serves them. A unit that fails does so alone: the batch is
+rolled back and run again with a savepoint around each unit, so units act on nothing but the connection.
 """
 
 from __future__ import annotations
@@ -21,30 +22,15 @@ import aiosqlite
 
 from domain.errors import StoreCorrupt, StoreUnavailable
 from memory.reserve import Reserve
+from memory.transactions import DAMAGE, PASSING, Work, code_of, run_transaction
 
 T = TypeVar("T")
-Work = Callable[[sqlite3.Connection], T]
 
 logger = logging.getLogger(__name__)
 
 MAX_BATCH = 256  # bounds how long one transaction keeps reads waiting
 MAX_WAITING = 20_000
 RETRY_RESERVE = 1.0  # seconds between attempts to leave the shortage of disk space
-
-# After these SQLite rolls back, or may have rolled back, the whole transaction; the file itself is sound.
-_PASSING = frozenset(
-    {
-        sqlite3.SQLITE_FULL,
-        sqlite3.SQLITE_READONLY,
-        sqlite3.SQLITE_BUSY,
-        sqlite3.SQLITE_LOCKED,
-        sqlite3.SQLITE_IOERR,
-        sqlite3.SQLITE_CANTOPEN,
-        sqlite3.SQLITE_NOMEM,
-        sqlite3.SQLITE_INTERRUPT,
-    }
-)
-_DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 
 class Connection(aiosqlite.Connection):
@@ -84,12 +70,6 @@ class _Unit(Generic[T]):
     def fail(self, error: BaseException) -> None:
         if not self.future.done():
             self.future.set_exception(error)
-
-
-@dataclass(frozen=True, slots=True)
-class _Outcome:
-    value: Any = None
-    error: Exception | None = None
 
 
 class Database:
@@ -147,7 +127,8 @@ class Database:
 
         `committed` runs on the loop right after the commit, in commit order, even when the caller was
         cancelled: what memory mirrors of the disk is changed there. Vital work goes on while the disk is
-        full. Raises StoreUnavailable when nothing could be written, else what `work` raised.
+        full. `work` may run twice, the first time undone. Raises StoreUnavailable when nothing could be
+        written, else what `work` raised.
         """
         self._check_open(vital)
         unit: _Unit[T] = _Unit(work, committed, vital, asyncio.get_running_loop().create_future())
@@ -194,7 +175,7 @@ class Database:
         if not batch:
             return
         works = [unit.work for unit in batch]
-        outcomes = await self._connection.run(partial(_run_transaction, works=works))
+        outcomes = await self._connection.run(partial(run_transaction, works=works))
         self.writable = True
         for unit, outcome in zip(batch, outcomes, strict=True):
             if outcome.error is None:
@@ -205,7 +186,7 @@ class Database:
     async def _recover(self, batch: list[_Unit[Any]], error: sqlite3.Error) -> None:
         self.writable = False
         failure = self._translated(error)
-        if _code(error) != sqlite3.SQLITE_FULL or self.short_of_space:
+        if code_of(error) != sqlite3.SQLITE_FULL or self.short_of_space:
             return _fail_all(batch, failure)
         self.short_of_space = True
         self._next_reserve = time.monotonic() + RETRY_RESERVE
@@ -234,10 +215,10 @@ class Database:
     def _translated(self, error: Exception) -> Exception:
         if not isinstance(error, sqlite3.Error):
             return error
-        if _code(error) in _DAMAGE:
+        if code_of(error) in DAMAGE:
             self._tell_of_damage(error)
             return StoreCorrupt(str(error))
-        if _code(error) in _PASSING:
+        if code_of(error) in PASSING:
             return StoreUnavailable(str(error))
         return error
 
@@ -246,37 +227,6 @@ class Database:
             self._damaged = True
             self._on_damage()
             self._on_trouble(f"la base est endommagée ({error}) : un redémarrage récupère ce qui est lisible")
-
-
-def _run_transaction(connection: sqlite3.Connection, works: Sequence[Work[Any]]) -> list[_Outcome]:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        outcomes = [_run_unit(connection, work) for work in works]
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
-    return outcomes
-
-
-def _run_unit(connection: sqlite3.Connection, work: Work[Any]) -> _Outcome:
-    connection.execute("SAVEPOINT unit")
-    try:
-        value = work(connection)
-    except Exception as error:  # handed to the one who asked; the others' work stands
-        if _code(error) in _PASSING or not connection.in_transaction:
-            raise
-        connection.execute("ROLLBACK TO unit")
-        connection.execute("RELEASE unit")
-        return _Outcome(error=error)
-    connection.execute("RELEASE unit")
-    return _Outcome(value)
-
-
-def _code(error: Exception) -> int:
-    """SQLite's primary result code of an error, 0 for others."""
-    return int(getattr(error, "sqlite_errorcode", 0) or 0) & 0xFF
 
 
 def _fail_all(batch: Sequence[_Unit[Any]], error: BaseException) -> None:

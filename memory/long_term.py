@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 
-from domain.messages import ChatKey, Language
+from domain.messages import Language
 from memory.base import LongTerm
 from memory.records import Exchange, Profile
 
@@ -29,15 +29,14 @@ class Known:
         self._long_term = long_term
         self._clock = clock
 
-    async def summary(self, key: ChatKey) -> str:
+    async def summary(self, profile: Profile) -> str:
         """Language, last questions, what was judged useless; "" when nothing is known or memory is sealed.
 
         The questions are the subscriber's own words, masked by intake: data, never instructions.
         """
-        profile = await self._long_term.profile(key)
-        if profile is None or profile.sealed:
+        if profile.sealed:
             return ""
-        exchanges = await self._long_term.history(key, LOOK_BACK)
+        exchanges = await self._long_term.history(profile.key, LOOK_BACK)
         return "\n".join(self._lines(profile, exchanges))
 
     def _lines(self, profile: Profile, exchanges: Sequence[Exchange]) -> Iterator[str]:

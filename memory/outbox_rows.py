@@ -34,6 +34,14 @@ _COLUMNS = (
 _GONE = "gone"
 UNREADABLE = "unreadable"
 SELECT = f"SELECT {_COLUMNS} FROM outbox"
+_TOO_DOUBTFUL = ":doubted AND doubts + :doubt >= :copies"
+_SETTLE = (
+    f"UPDATE outbox SET state = CASE WHEN {_TOO_DOUBTFUL} THEN 'dead' ELSE :state END,"
+    f" settled_at = CASE WHEN :doubted AND NOT ({_TOO_DOUBTFUL}) THEN NULL ELSE :settled END,"
+    " doubts = doubts + :doubt, due_at = :due, attempts = attempts - :refund, plain = max(plain, :plain),"
+    " platform_id = CASE :platform_id WHEN '' THEN platform_id ELSE :platform_id END, error = :error"
+    " WHERE id = :id AND state = 'sending' RETURNING state"
+)
 
 Prepared = tuple[bytes, bytes | None]
 Row = tuple[int, str, str, float, float, int, int, int, int | None, int, str, str, str, bytes, bytes | None]
@@ -120,38 +128,36 @@ def settle_one(
     connection: sqlite3.Connection, part_id: int, settlement: Settlement, now: float
 ) -> Settled | None:
     """Write what became of a send; None when the part was erased meanwhile."""
+    doubted = settlement.state is SendState.IN_DOUBT
     row = connection.execute(
-        "SELECT state, doubts, due_at, platform_id FROM outbox WHERE id = ?", (part_id,)
+        _SETTLE,
+        {
+            "id": part_id,
+            "state": settlement.state,
+            "doubted": int(doubted),
+            "doubt": int(doubted and settlement.counts),
+            "copies": COPIES,
+            "due": settlement.due_at,
+            "refund": 0 if settlement.counts else 1,
+            "plain": int(settlement.plain),
+            "platform_id": settlement.platform_id,
+            "error": settlement.error[:MAX_ERROR],
+            "settled": now if doubted or settlement.state in FINAL else None,
+        },
     ).fetchone()
     if row is None:
-        return None
-    state, doubts, due_at, platform_id = row
-    if state != SendState.SENDING:  # evidence was faster than the answer of the platform
-        if settlement.platform_id and not platform_id:
-            connection.execute(
-                "UPDATE outbox SET platform_id = ? WHERE id = ?", (settlement.platform_id, part_id)
-            )
-        return Settled(SendState(state), due_at)
-    doubts += settlement.state is SendState.IN_DOUBT and settlement.counts
-    final = (
-        SendState.DEAD if doubts >= COPIES and settlement.state is SendState.IN_DOUBT else settlement.state
-    )
-    connection.execute(
-        "UPDATE outbox SET state = ?, doubts = ?, due_at = ?, attempts = attempts - ?, plain = max(plain, ?),"
-        " platform_id = ?, error = ?, settled_at = ? WHERE id = ?",
-        (
-            final,
-            doubts,
-            settlement.due_at,
-            0 if settlement.counts else 1,
-            int(settlement.plain),
-            settlement.platform_id or platform_id,
-            settlement.error[:MAX_ERROR],
-            now if final in FINAL else None,
-            part_id,
-        ),
-    )
-    return Settled(final, settlement.due_at)
+        return _overtaken(connection, part_id, settlement)
+    return Settled(SendState(row[0]), settlement.due_at)
+
+
+def _overtaken(connection: sqlite3.Connection, part_id: int, settlement: Settlement) -> Settled | None:
+    """Evidence was faster than the answer of the platform: its word stands."""
+    row = connection.execute(
+        "UPDATE outbox SET platform_id = CASE platform_id WHEN '' THEN ? ELSE platform_id END WHERE id = ?"
+        " RETURNING state, due_at",
+        (settlement.platform_id, part_id),
+    ).fetchone()
+    return None if row is None else Settled(SendState(row[0]), row[1])
 
 
 def close_chat(connection: sqlite3.Connection, part: OutboxPart, error: str, now: float) -> tuple[int, ...]:

@@ -23,13 +23,15 @@ class Turn:
     """The oldest unfinished messages of one chat, leased to this process.
 
     `lease` fences the commit: a turn whose lease was lost writes nothing. `attempt` counts from 1 and is on
-    disk before the turn runs, so a message that kills the process is parked too.
+    disk before the turn runs, so a message that kills the process is parked too. `opening` is None when it
+    could not be read: then each part must be asked for, which sets aside what is damaged.
     """
 
     key: ChatKey
     messages: tuple[StoredMessage, ...]
     attempt: int
     lease: int
+    opening: Opening | None = None
 
     @property
     def id(self) -> int:
@@ -136,6 +138,20 @@ class Profile:
     sealed: bool = False
     handoff_until: float = 0.0  # a person has the talk until then
     extra: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What is known of a chat when its turn begins.
+
+    `last_exchange_at` is None without an exchange, or while the profile is sealed; `has_state`: there is a
+    checkpoint.
+    """
+
+    session: SessionRecord | None
+    profile: Profile | None
+    last_exchange_at: float | None
+    has_state: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from domain.errors import StoreCorrupt
 from domain.messages import ChatKey
 from memory.base import LongTerm, Sessions
-from memory.records import SessionRecord
+from memory.records import Opening, SessionRecord
 
 logger = logging.getLogger(__name__)
 
@@ -83,17 +84,29 @@ class SessionManager:
         self._forget = forget
         self._clock = clock
 
-    async def open(self, key: ChatKey, now: float) -> OpenSession:
+    async def opening(self, key: ChatKey) -> Opening:
+        """What a claim could not read at once, part by part: each sets aside what it finds damaged."""
+        return Opening(
+            session=await self._store.sessions.get(key),
+            profile=await self._store.long_term.profile(key),
+            last_exchange_at=await self._last_exchange_at(key),
+            has_state=await self._store.checkpoints.load(str(key)) is not None,
+        )
+
+    async def open(self, key: ChatKey, now: float, known: Opening) -> OpenSession:
         """The chat's session, or a new one; call inside the chat's turn.
 
         Before a new session is returned, nothing of an older one can be read any more. The new row itself is
         written by the turn's commit.
         """
-        session = await self._store.sessions.get(key)
+        session = known.session
         if session is not None and now - session.last_activity <= self._timeout:
             return OpenSession(session, new=False, timed_out=False)
-        timed_out = session is not None or await self._was_here(key, now)
-        await self._drop_state(key)
+        last_spoke = known.last_exchange_at  # its session may have been cleaned up since
+        timed_out = session is not None or (last_spoke is not None and now - last_spoke > self._timeout)
+        self._forget(str(key))
+        if known.has_state:  # even without a session: when its row could not be read
+            await self._store.checkpoints.delete_thread(str(key))
         return OpenSession(SessionRecord(key, created_at=now, last_activity=now), True, timed_out)
 
     async def clean_up(self) -> int:
@@ -117,14 +130,9 @@ class SessionManager:
             logger.info("sessions ended", extra={"action": "sessions_ended", "count": total})
         return total
 
-    async def _was_here(self, key: ChatKey, now: float) -> bool:
-        """Whether a session of this chat timed out and was cleaned up since."""
-        newest = await self._store.long_term.history(key, 1)
-        return bool(newest) and now - newest[0].at > self._timeout
-
-    async def _drop_state(self, key: ChatKey) -> None:
-        """A state may be there without a session row too: when the row could not be read."""
-        thread_id = str(key)
-        self._forget(thread_id)
-        if await self._store.checkpoints.load(thread_id) is not None:
-            await self._store.checkpoints.delete_thread(thread_id)
+    async def _last_exchange_at(self, key: ChatKey) -> float | None:
+        try:
+            newest = await self._store.long_term.history(key, 1)
+        except StoreCorrupt:  # worth no more than a greeting
+            return None
+        return newest[0].at if newest else None

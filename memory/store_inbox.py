@@ -7,14 +7,15 @@ import logging
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count, islice
 
-from domain.errors import StoreCorrupt, StoreUnavailable
+from domain.errors import BotError, StoreCorrupt, StoreUnavailable
 from domain.messages import ChatKey, InboundMessage, Reply
 from memory.database import Database
 from memory.errands import Errands
 from memory.lanes import Item, Lanes, wait_for_change
+from memory.openings import read_opening
 from memory.outbox_rows import insert_parts
 from memory.quarantine import quarantine
 from memory.records import Acceptance, StoredMessage, Turn
@@ -207,14 +208,25 @@ class SqliteInbox:
                 self._leased(each, turn)
 
         try:
-            turns = await self._database.write(work, committed=committed, vital=True)
-            return [turn for turn in turns if turn is not None]
+            leased = await self._database.write(work, committed=committed, vital=True)
         except BaseException:
             later = self._clock() + AFTER_TROUBLE
             for each in picked:
                 self.lanes.delay(each.chat, each.seqs[0], later)
                 self.lanes.release(each.chat)
             raise
+        return await self._with_openings([turn for turn in leased if turn is not None])
+
+    async def _with_openings(self, turns: list[Turn]) -> list[Turn]:
+        """Not read within the claim: where a page is damaged, the claim could not be committed either."""
+        try:
+            openings = await self._database.read(
+                lambda connection: [read_opening(connection, str(turn.key)) for turn in turns]
+            )
+        except (BotError, sqlite3.Error) as error:  # each turn asks for itself, and its fault is its own
+            logger.warning("no openings: %s", error, extra={"action": "store.openings"})
+            return turns
+        return [replace(turn, opening=opening) for turn, opening in zip(turns, openings, strict=True)]
 
     def _pick(self, chat: str) -> _Picked:
         items = tuple(islice(self.lanes.items(chat), MAX_MERGED))
@@ -251,16 +263,12 @@ def _accept_one(
     if not connection.execute("INSERT OR IGNORE INTO seen (hash, at) VALUES (?, ?)", (digest, now)).rowcount:
         return Acceptance.DUPLICATE, 0
     chat = str(message.key)
-    (waiting,) = connection.execute(
-        "SELECT count(*) FROM inbox WHERE chat = ? AND parked_turn IS NULL", (chat,)
-    ).fetchone()
-    if waiting >= backlog_limit:
-        return Acceptance.REFUSED, 0
     added = connection.execute(
-        "INSERT INTO inbox (chat, received_at, ready_at, merges, body) VALUES (?, ?, ?, ?, ?)",
-        (chat, message.received_at, message.ready_at, int(message.merges), body),
+        "INSERT INTO inbox (chat, received_at, ready_at, merges, body) SELECT ?1, ?2, ?3, ?4, ?5"
+        " WHERE (SELECT count(*) FROM inbox WHERE chat = ?1 AND parked_turn IS NULL) < ?6",
+        (chat, message.received_at, message.ready_at, int(message.merges), body, backlog_limit),
     )
-    return Acceptance.NEW, added.lastrowid or 0
+    return (Acceptance.NEW, added.lastrowid or 0) if added.rowcount else (Acceptance.REFUSED, 0)
 
 
 def _lease_one(connection: sqlite3.Connection, picked: _Picked, now: float) -> Turn | None:

@@ -20,7 +20,7 @@ from memory.rows import dump_json, load_json
 
 MAX_WORDS = 20
 _WORD = re.compile(r"\w+")
-_PROFILE = (
+PROFILE_COLUMNS = (
     "chat, language, phone, first_seen, last_inbound_at, reachable, blocked, sealed, handoff_until, extra"
 )
 _EXCHANGE = (
@@ -75,13 +75,13 @@ class SqliteLongTerm:
         """See `memory.base.LongTerm.profile`."""
         row: ProfileRow | None = await self._database.read(
             lambda connection: connection.execute(
-                f"SELECT {_PROFILE} FROM profiles WHERE chat = ?", (str(key),)
+                f"SELECT {PROFILE_COLUMNS} FROM profiles WHERE chat = ?", (str(key),)
             ).fetchone()
         )
         if row is None:
             return None
         try:
-            return _read_profile(row)
+            return read_profile(row)
         except StoreCorrupt as error:
             await self._set_aside(row, str(error))
             return None
@@ -115,7 +115,7 @@ class SqliteLongTerm:
 def save_profile(connection: sqlite3.Connection, profile: Profile) -> None:
     """Replace a profile inside the caller's transaction."""
     connection.execute(
-        f"INSERT OR REPLACE INTO profiles ({_PROFILE}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        f"INSERT OR REPLACE INTO profiles ({PROFILE_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             str(profile.key),
             profile.language,
@@ -165,7 +165,8 @@ def rate_newest(connection: sqlite3.Connection, chat: str, *, useful: bool) -> N
     )
 
 
-def _read_profile(row: ProfileRow) -> Profile:
+def read_profile(row: ProfileRow) -> Profile:
+    """The profile of a row of PROFILE_COLUMNS. Raises StoreCorrupt."""
     chat, language, phone, first_seen, last_inbound, reachable, blocked, sealed, handoff_until, extra = row
     try:
         return Profile(

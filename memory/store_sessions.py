@@ -17,7 +17,7 @@ from memory.records import SessionCounts, SessionRecord
 from memory.rows import dump_choices, load_choices, readable_key
 
 ENDED_AT_ONCE = 25  # sessions ended in one transaction: some milliseconds, so that no turn waits for long
-_COLUMNS = "chat, created_at, last_activity, messages, documents, tool_calls, language, choices, rest"
+SESSION_COLUMNS = "chat, created_at, last_activity, messages, documents, tool_calls, language, choices, rest"
 _UPDATE = (
     "UPDATE sessions SET last_activity = ?, messages = ?, documents = ?, tool_calls = ?, language = ?,"
     " choices = ?, rest = ? WHERE chat = ? AND created_at = ?"
@@ -26,9 +26,9 @@ _INSERT = (
     "INSERT INTO sessions (last_activity, messages, documents, tool_calls, language, choices, rest, chat,"
     " created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
-_SELECT = f"SELECT {_COLUMNS} FROM sessions"
+_SELECT = f"SELECT {SESSION_COLUMNS} FROM sessions"
 
-Row = tuple[str, float, float, int, int, int, str | None, str, str]
+SessionRow = tuple[str, float, float, int, int, int, str | None, str, str]
 
 
 class SqliteSessions:
@@ -44,13 +44,13 @@ class SqliteSessions:
     async def get(self, key: ChatKey) -> SessionRecord | None:
         """See `memory.base.Sessions.get`."""
         chat = str(key)
-        row: Row | None = await self._database.read(
+        row: SessionRow | None = await self._database.read(
             lambda connection: connection.execute(f"{_SELECT} WHERE chat = ?", (chat,)).fetchone()
         )
         if row is None:
             return None
         try:
-            return _read(row)
+            return read_session(row)
         except StoreCorrupt as error:
             await self._set_aside(row, str(error))
             return None
@@ -95,14 +95,14 @@ class SqliteSessions:
 
     async def recent(self, limit: int) -> Sequence[SessionRecord]:
         """See `memory.base.Sessions.recent`."""
-        rows: list[Row] = await self._database.read(
+        rows: list[SessionRow] = await self._database.read(
             lambda connection: connection.execute(
                 f"{_SELECT} ORDER BY last_activity DESC LIMIT ?", (limit,)
             ).fetchall()
         )
         return [record for row in rows if (record := _readable(row))]
 
-    async def _set_aside(self, row: Row, error: str) -> None:
+    async def _set_aside(self, row: SessionRow, error: str) -> None:
         now = self._clock()
 
         def work(connection: sqlite3.Connection) -> None:
@@ -159,7 +159,8 @@ def _expire(connection: sqlite3.Connection, chat: str, before: float) -> bool:
     return drop_session(connection, chat, expired=True)
 
 
-def _read(row: Row) -> SessionRecord:
+def read_session(row: SessionRow) -> SessionRecord:
+    """The session of a row of SESSION_COLUMNS. Raises StoreCorrupt."""
     chat, created_at, last_activity, messages, documents, tool_calls, language, choices, rest = row
     try:
         return SessionRecord(
@@ -177,8 +178,8 @@ def _read(row: Row) -> SessionRecord:
         raise StoreCorrupt(f"a session cannot be read: {type(error).__name__}") from error
 
 
-def _readable(row: Row) -> SessionRecord | None:
+def _readable(row: SessionRow) -> SessionRecord | None:
     try:
-        return _read(row)
+        return read_session(row)
     except StoreCorrupt:
         return None

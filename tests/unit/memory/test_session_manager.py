@@ -12,7 +12,7 @@ from domain.messages import Language
 from memory.clock import SteadyClock
 from memory.opening import open_store
 from memory.records import CheckpointWrite, Exchange, SessionRecord, TurnCommit
-from memory.session_manager import BATCH, SessionManager
+from memory.session_manager import BATCH, OpenSession, SessionManager
 from memory.sqlite import SqliteStore
 from tests.unit.memory.chats import Clock, begin_turn, have_session, key
 
@@ -48,8 +48,12 @@ def exchange(at: float) -> Exchange:
     return Exchange(key(), at, at, "combien ?", "500 F", Language.FRENCH, "embedded")
 
 
+async def begin(sessions: SessionManager, now: float) -> OpenSession:
+    return await sessions.open(key(), now, await sessions.opening(key()))
+
+
 async def test_a_first_message_begins_a_session(sessions: SessionManager, clock: Clock) -> None:
-    opened = await sessions.open(key(), clock())
+    opened = await begin(sessions, clock())
     assert (opened.new, opened.timed_out) == (True, False)
     assert (opened.session.created_at, opened.session.last_activity) == (clock(), clock())
 
@@ -59,7 +63,7 @@ async def test_a_session_goes_on_until_the_timeout(
 ) -> None:
     await have_session(store, key(), at=clock(), checkpoint=state())
     clock.now += TIMEOUT
-    opened = await sessions.open(key(), clock())
+    opened = await begin(sessions, clock())
     assert (opened.new, opened.timed_out, opened.session.messages) == (False, False, 1)
     assert await store.checkpoints.load(str(key())) is not None
 
@@ -70,12 +74,12 @@ async def test_after_the_timeout_nothing_of_the_old_session_can_be_read(
     await have_session(store, key(), at=clock(), checkpoint=state())
     clock.now += TIMEOUT + 1
     turn = await begin_turn(store, key(), at=clock(), name="back")
-    opened = await sessions.open(key(), clock())
+    opened = await begin(sessions, clock())
     assert (opened.new, opened.timed_out, opened.session.messages) == (True, True, 0)
     assert forgotten == [str(key())]
     assert await store.checkpoints.load(str(key())) is None
     assert await store.commit(turn, TurnCommit(session=opened.session))
-    again = await sessions.open(key(), clock())
+    again = await begin(sessions, clock())
     assert (again.new, again.timed_out) == (False, False)  # told once
 
 
@@ -85,7 +89,7 @@ async def test_a_session_cleaned_up_meanwhile_timed_out_too(
     await have_session(store, key(), at=clock(), checkpoint=state(), exchange=exchange(clock()))
     clock.now += TIMEOUT + 1
     assert await sessions.clean_up() == 1
-    opened = await sessions.open(key(), clock())
+    opened = await begin(sessions, clock())
     assert (opened.new, opened.timed_out) == (True, True)
 
 
@@ -95,7 +99,7 @@ async def test_a_session_ended_by_the_subscriber_did_not_time_out(
     await have_session(store, key(), at=clock(), exchange=exchange(clock()))
     turn = await begin_turn(store, key(), at=clock(), name="end")
     assert await store.commit(turn, TurnCommit(end_session=True))
-    opened = await sessions.open(key(), clock())
+    opened = await begin(sessions, clock())
     assert (opened.new, opened.timed_out) == (True, False)
 
 
@@ -106,7 +110,7 @@ async def test_an_erased_subscriber_is_a_new_one(
     turn = await begin_turn(store, key(), at=clock(), name="erase")
     assert await store.commit(turn, TurnCommit(erase=True))
     clock.now += TIMEOUT + 1
-    opened = await sessions.open(key(), clock())
+    opened = await begin(sessions, clock())
     assert (opened.new, opened.timed_out) == (True, False)
 
 
@@ -116,7 +120,7 @@ async def test_an_unreadable_session_row_takes_its_state_with_it(
     await have_session(store, key(), at=clock(), checkpoint=state())
     with sqlite3.connect(tmp_path / "memory.db") as connection:
         connection.execute("UPDATE sessions SET choices = 'no json'")
-    opened = await sessions.open(key(), clock())
+    opened = await begin(sessions, clock())
     assert (opened.new, opened.timed_out) == (True, False)
     assert await store.checkpoints.load(str(key())) is None
 
@@ -125,8 +129,32 @@ async def test_a_state_without_a_session_is_dropped(
     store: SqliteStore, sessions: SessionManager, clock: Clock
 ) -> None:
     await store.checkpoints.put(state())
-    assert (await sessions.open(key(), clock())).new
+    assert (await begin(sessions, clock())).new
     assert await store.checkpoints.load(str(key())) is None
+
+
+def break_page(path: Path, table: str) -> None:
+    """Behind the back of a store that is open: the next read finds the page in the file."""
+    with sqlite3.connect(path) as other:
+        other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        (page,) = other.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", (table,)).fetchone()
+        (size,) = other.execute("PRAGMA page_size").fetchone()
+    with path.open("r+b") as file:
+        file.seek((page - 1) * size)
+        file.write(b"\xff" * size)
+    with sqlite3.connect(path) as other:
+        other.execute("UPDATE counters SET value = value")
+
+
+async def test_a_damaged_page_of_the_past_keeps_nobody_from_being_answered(
+    tmp_path: Path, store: SqliteStore, sessions: SessionManager, clock: Clock
+) -> None:
+    await have_session(store, key(), at=clock(), exchange=exchange(clock()), checkpoint=state())
+    break_page(tmp_path / "memory.db", "exchanges_chat")
+    turn = await begin_turn(store, key(), at=clock(), name="again")
+    assert turn.opening is None
+    opened = await begin(sessions, clock())
+    assert (opened.new, opened.session.messages) == (False, 1)
 
 
 async def test_clean_up_ends_the_silent_ones_only(
@@ -165,7 +193,7 @@ async def test_a_clock_set_back_ends_nothing(
     await have_session(store, key(), at=clock())
     clock.now -= 7200
     assert await sessions.clean_up() == 0
-    opened = await sessions.open(key(), clock())
+    opened = await begin(sessions, clock())
     assert (opened.new, opened.timed_out) == (False, False)
 
 
@@ -179,6 +207,6 @@ async def test_a_clock_set_forward_ends_nothing(tmp_path: Path) -> None:
             wall.now += jump
             elapsed.now += 1
             assert await sessions.clean_up() == 0
-            assert not (await sessions.open(key(), steady())).new
+            assert not (await begin(sessions, steady())).new
         elapsed.now += TIMEOUT
         assert await sessions.clean_up() == 1

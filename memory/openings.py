@@ -1,0 +1,43 @@
+"""What a turn begins with, read in one statement."""
+
+# ruff: noqa: S608 - the statement is made of constants
+
+from __future__ import annotations
+
+import sqlite3
+
+from domain.errors import StoreCorrupt
+from memory.records import Opening
+from memory.store_long_term import PROFILE_COLUMNS, read_profile
+from memory.store_sessions import SESSION_COLUMNS, read_session
+
+
+def _of(table: str, columns: str) -> str:
+    return ", ".join(f"{table}.{column}" for column in columns.split(", "))
+
+
+_SESSION_WIDTH, _PROFILE_WIDTH = len(SESSION_COLUMNS.split(", ")), len(PROFILE_COLUMNS.split(", "))
+_SELECT = (
+    f"SELECT {_of('sessions', SESSION_COLUMNS)}, {_of('profiles', PROFILE_COLUMNS)},"
+    " CASE profiles.sealed WHEN 1 THEN NULL ELSE"
+    " (SELECT at FROM exchanges WHERE exchanges.chat = asked.chat ORDER BY id DESC LIMIT 1) END,"
+    " EXISTS (SELECT 1 FROM checkpoints WHERE thread_id = asked.chat)"
+    " FROM (SELECT ? AS chat) AS asked"
+    " LEFT JOIN sessions ON sessions.chat = asked.chat LEFT JOIN profiles ON profiles.chat = asked.chat"
+)
+
+
+def read_opening(connection: sqlite3.Connection, chat: str) -> Opening | None:
+    """All of it, or None when a row cannot be read back."""
+    row = connection.execute(_SELECT, (chat,)).fetchone()
+    session, profile = row[:_SESSION_WIDTH], row[_SESSION_WIDTH : _SESSION_WIDTH + _PROFILE_WIDTH]
+    last_exchange_at, has_state = row[-2:]
+    try:
+        return Opening(
+            session=None if session[0] is None else read_session(session),
+            profile=None if profile[0] is None else read_profile(profile),
+            last_exchange_at=last_exchange_at,
+            has_state=bool(has_state),
+        )
+    except StoreCorrupt:
+        return None
