@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from config.texts import Texts
 from domain.errors import BadInput
@@ -17,6 +19,8 @@ from memory.base import Notes
 INCIDENTS = "incidents"
 _MAX_TEXT = 300
 EVERYWHERE = "partout"
+# What every turn asks is remembered so long, and read anew at once after a change of ours.
+KEPT_SECONDS = 5.0
 
 Fold = Callable[[str], str]
 
@@ -27,17 +31,31 @@ class Incidents:
     `fold` makes texts comparable; `signs` are folded words that make a question one about the network.
     """
 
-    def __init__(self, texts: Texts, notes: Notes, *, fold: Fold, signs: frozenset[str]) -> None:
+    def __init__(
+        self,
+        texts: Texts,
+        notes: Notes,
+        *,
+        fold: Fold,
+        signs: frozenset[str],
+        ticks: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._texts = texts
         self._notes = notes
         self._fold = fold
         self._signs = signs
+        self._ticks = ticks
+        self._running: Mapping[str, Any] = {}
+        self._running_until = 0.0
 
     async def about(self, question: str) -> str | None:
         """What to say first: the incident of a zone named in the question, or of any zone to who asks about
         the network. None when there is nothing to say.
         """
-        running = await self._notes.items(INCIDENTS)
+        if self._ticks() >= self._running_until:
+            self._running = await self._notes.items(INCIDENTS)
+            self._running_until = self._ticks() + KEPT_SECONDS
+        running = self._running
         if not running:
             return None
         folded = self._fold(question)
@@ -59,11 +77,13 @@ class Incidents:
         seconds = read_duration(lasting, self._texts)
         entry = {"zone": zone, "text": text, "until": context.now + seconds}
         await self._notes.put(INCIDENTS, {self._fold(zone): entry}, expires_at=context.now + seconds)
+        self._running_until = 0.0
         preview = self._line(entry)
         return say(self._texts.get("admin.incident_set", preview=preview, duration=duration(seconds)))
 
     async def _end(self, zone: str) -> Outcome:
         gone = await self._notes.delete(INCIDENTS, [self._fold(zone)])
+        self._running_until = 0.0
         return say(self._texts.get("admin.incident_ended" if gone else "admin.incident_unknown", zone=zone))
 
     async def _list(self, now: float) -> Outcome:
