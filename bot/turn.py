@@ -7,15 +7,15 @@ apology and the admins an alert. Nothing leaves the process here; the sender rea
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
-from contextlib import AbstractContextManager, asynccontextmanager
+from collections.abc import Callable, Collection, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 from bot.apologies import apology
+from bot.typing_sign import typing_shown
 from channels.base import Channel
 from config.texts import Texts
 from domain.errors import BotError
@@ -30,9 +30,6 @@ logger = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 3
 RETRY_SECONDS = (1.0, 5.0)
-TYPING_AFTER = 0.4  # an answer of the catalogue is there before dots would be
-TYPING_EVERY = 4.0  # Telegram shows them for about five seconds
-_NO_SESSION = frozenset({MessageKind.SYSTEM, MessageKind.GROUP, MessageKind.EDITED, MessageKind.REACTION})
 
 Report = Callable[[str, str], None]
 
@@ -125,7 +122,7 @@ class TurnRunner:
     async def _answer(self, turn: Turn) -> None:
         opened = await self._open(turn)
         with self._states.staging(str(turn.key)) as staged:
-            async with _typing(opened.channel, opened.context):
+            async with typing_shown(opened.channel, opened.context):
                 outcome = await self._decide(opened)
             commit = self._commit_of(opened, outcome, staged.write)
             if not await self._store.commit(turn, commit):
@@ -180,7 +177,7 @@ class TurnRunner:
         context = opened.context
         splits = [opened.channel.split(reply) for reply in self._with_notices(context, outcome)]
         session = None
-        if not (outcome.end_session or outcome.erase or context.kind in _NO_SESSION):
+        if not (outcome.end_session or outcome.erase or not context.is_talk):
             session = replace(
                 outcome.session or context.session,
                 choices=_offered(outcome.replies),
@@ -277,38 +274,3 @@ def _spoke_at(message: InboundMessage) -> float:
 
 def _offered(replies: tuple[Reply, ...]) -> tuple[Choice, ...]:
     return next((reply.choices for reply in reversed(replies) if reply.choices), ())
-
-
-@asynccontextmanager
-async def _typing(channel: Channel, context: TurnContext) -> AsyncIterator[None]:
-    """Show that an answer is being written, for as long as it takes."""
-    if context.kind in _NO_SESSION:
-        yield
-        return
-
-    async def keep_typing() -> None:
-        while True:
-            await channel.show_typing(context.key, context.last)
-            await asyncio.sleep(TYPING_EVERY)
-
-    tasks: list[asyncio.Task[None]] = []
-
-    def start() -> None:
-        tasks.append(asyncio.create_task(keep_typing(), name="typing"))
-
-    tapped = context.kind is MessageKind.CHOICE
-    if tapped:
-        start()
-    # Else a timer first: most answers are there before a task would have anything to do.
-    timer = None if tapped else asyncio.get_running_loop().call_later(TYPING_AFTER, start)
-    try:
-        yield
-    finally:
-        if tapped:  # so that the channel can begin to take the spinner off the button
-            await asyncio.sleep(0)
-        if timer is not None:
-            timer.cancel()
-        for task in tasks:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task

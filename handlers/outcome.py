@@ -8,6 +8,8 @@ from typing import Protocol
 from domain.messages import ChatKey, InboundMessage, Language, MessageKind, Reply
 from memory.records import Exchange, Profile, SessionRecord, Turn, TurnFacts
 
+_NO_TALK = frozenset({MessageKind.SYSTEM, MessageKind.GROUP, MessageKind.EDITED, MessageKind.REACTION})
+
 
 @dataclass(frozen=True, slots=True)
 class TurnContext:
@@ -31,6 +33,11 @@ class TurnContext:
     def key(self) -> ChatKey:
         """The chat this turn belongs to."""
         return self.turn.key
+
+    @property
+    def is_talk(self) -> bool:
+        """Whether somebody said something to us: nothing else begins or prolongs a session."""
+        return self.kind not in _NO_TALK
 
     @property
     def first_contact(self) -> bool:
