@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
 
 from bot.backoff import growing, jittered
 from domain.errors import BotError, StoreUnavailable
@@ -84,6 +85,7 @@ class Dispatcher:
             await asyncio.Event().wait()
         finally:
             self._claiming_over.set()
+            await asyncio.sleep(0)  # a task cancelled before its first step could give nothing back
             await _end((watch, *self._tasks))
 
     async def drain(self, seconds: float) -> None:
@@ -97,7 +99,7 @@ class Dispatcher:
                 await self._claiming_over.wait()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=max(0.0, deadline - loop.time()))
-        await asyncio.sleep(0)  # a task cancelled before its first step could give nothing back
+        await asyncio.sleep(0)  # as above
         late = tuple(self._tasks)
         for task in late:
             task.cancel()
@@ -118,8 +120,7 @@ class Dispatcher:
             return await self._claim_failed(error)
         self._failures = 0
         self._hungry = len(turns) < count
-        self._start(turns)
-        await _go_round(ROUNDS_APART * len(turns))
+        await self._start(turns)
         return None
 
     async def _claim_failed(self, error: Exception) -> None:
@@ -131,15 +132,21 @@ class Dispatcher:
             logger.error("claim crashed", exc_info=error, extra={"action": "claim_crashed"})
         await asyncio.sleep(jittered(growing(self._failures, first=0.1, most=1.0)))
 
-    def _start(self, turns: Iterable[Turn]) -> None:
-        for place, turn in enumerate(turns):
-            if self._stopping:
-                work = self._give_back(turn, "stopping", refund=True)
-            else:
-                work = self._run(turn, after=ROUNDS_APART * place)
-            task = asyncio.create_task(work, name=f"turn {turn.id}")
-            self._tasks.add(task)
-            task.add_done_callback(self._ended)
+    async def _start(self, turns: Sequence[Turn]) -> None:
+        left = deque(turns)
+        try:
+            while left:
+                self._begin(left.popleft())
+                await _go_round(ROUNDS_APART)
+        finally:  # cancelled on the way: no claimed turn may be forgotten
+            for turn in left:
+                self._begin(turn)
+
+    def _begin(self, turn: Turn) -> None:
+        work = self._give_back(turn, "stopping", refund=True) if self._stopping else self._run(turn)
+        task = asyncio.create_task(work, name=f"turn {turn.id}")
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -147,9 +154,8 @@ class Dispatcher:
         if not task.cancelled() and (error := task.exception()) is not None:
             logger.error("turn task crashed", exc_info=error, extra={"action": "turn_crashed"})
 
-    async def _run(self, turn: Turn, *, after: int) -> None:
+    async def _run(self, turn: Turn) -> None:
         try:
-            await _go_round(after)
             await self._run_turn(turn)
         except asyncio.CancelledError:
             await self._give_back(turn, "stopping", refund=True)
