@@ -8,7 +8,7 @@ talk that stand a typo away from one of ours: no repair bends either.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -24,6 +24,7 @@ from rag.numbers import NumberReader
 _LARGE, _PHONE = 150_000, 20_000_000
 _LONGEST_QUESTION = 120  # words of a question that are read; more is never one question
 
+Form = tuple[str, ...]  # a phrase, token by token
 
 # Senses whose words no typo is repaired into: a word left unknown is declined as well.
 _OUTSIDE = frozenset({"horssujet", "appareil"})
@@ -82,8 +83,8 @@ class Lexicon:
         self.hoaxes = dict(tables.hoaxes)
         self._phrases = tables.meanings()
         self._intents = dict(tables.intents)
-        self._by_first = _by_first(self._phrases)
-        self._intents_by_first = _by_first(self._intents)
+        self._lengths = _lengths(self._phrases)
+        self._intent_lengths = _lengths(self._intents)
         numbers, common = tables.numbers, frozenset(tables.common)
         unit_words = {f[0] for f, (senses, _) in self._phrases.items() if len(f) == 1 and senses[0] in UNITS}
         self._numbers = NumberReader(numbers, frozenset(unit_words))
@@ -94,6 +95,8 @@ class Lexicon:
         self._targets = _targets(inside | {w for w in common if len(w) > 5})
         self._sounds = _sounds(inside, common)
         self.repair = lru_cache(maxsize=8192)(self._repair)
+        # All questions are made of the same words: one object each, whatever holds it.
+        self._word = lru_cache(maxsize=4096)(self._new_word)
         # One turn reads its question several times over, and the lines before it in every turn.
         self.read = lru_cache(maxsize=512)(self._read)
 
@@ -110,38 +113,46 @@ class Lexicon:
 
     def _read(self, text: str) -> Reading:
         """The question understood word by word, typos repaired."""
-        raw = [self.repair(token) for token in tokenise(text)[:_LONGEST_QUESTION]]
-        tokens = self._numbers.replace(raw)
+        raw = tuple([self.repair(token) for token in tokenise(text)[:_LONGEST_QUESTION]])
+        tokens = tuple(self._numbers.replace(raw))
         words = tuple(self._words(tokens))
         senses = frozenset(sense for word in words for sense in word.senses)
-        senses |= _without_account(words)
+        if not senses.isdisjoint(_ACCOUNT):
+            senses |= _without_account(words)
         if any(_LARGE <= number < _PHONE for number in _figures(words)):
             senses |= {"grossesomme"}
         found = self._found_intents(raw) | (self._found_intents(tokens) if tokens != raw else frozenset())
         return Reading(words, senses, find_codes(text), found)
 
-    def _words(self, tokens: Sequence[str]) -> Iterator[Word]:
+    def _words(self, tokens: Form) -> Iterator[Word]:
         i = 0
         while i < len(tokens):
-            length = _longest(tokens, i, self._by_first)
-            if length:
-                senses, language = self._phrases[tuple(tokens[i : i + length])]
-                yield Word(" ".join(tokens[i : i + length]), senses, language)
-                i += length
-                continue
-            token = tokens[i]
-            if token[0].isdigit():
-                yield Word(token, number=float(token))
-            else:
-                yield Word(token, known=token in self._known)
-            i += 1
+            form = self._longest(tokens, i)
+            yield self._word(form)
+            i += len(form)
 
-    def _found_intents(self, tokens: Sequence[str]) -> frozenset[str]:
+    def _longest(self, tokens: Form, i: int) -> Form:
+        """The longest phrase that stands there, else the one token."""
+        for length in self._lengths.get(tokens[i], ()):
+            form = tokens[i : i + length]
+            if form in self._phrases:
+                return form
+        return tokens[i : i + 1]
+
+    def _new_word(self, form: Form) -> Word:
+        if form in self._phrases:
+            senses, language = self._phrases[form]
+            return Word(" ".join(form), senses, language)
+        token = form[0]
+        if token[0].isdigit():
+            return Word(token, number=float(token))
+        return Word(token, known=token in self._known)
+
+    def _found_intents(self, tokens: Form) -> frozenset[str]:
         found: set[str] = set()
-        for i in range(len(tokens)):
-            for form in self._intents_by_first.get(tokens[i], ()):
-                if tuple(tokens[i : i + len(form)]) == form:
-                    found |= self._intents[form]
+        for i, token in enumerate(tokens):
+            for length in self._intent_lengths.get(token, ()):
+                found |= self._intents.get(tokens[i : i + length], frozenset())
         return frozenset(found)
 
     def _repair(self, token: str) -> str:
@@ -185,18 +196,12 @@ def _figures(words: Sequence[Word]) -> Iterator[float]:
     return (word.number for word in words if word.number is not None)
 
 
-def _longest(tokens: Sequence[str], i: int, by_first: Mapping[str, tuple[tuple[str, ...], ...]]) -> int:
-    for form in by_first.get(tokens[i], ()):  # longest first
-        if tuple(tokens[i : i + len(form)]) == form:
-            return len(form)
-    return 0
-
-
-def _by_first(phrases: Iterable[tuple[str, ...]]) -> dict[str, tuple[tuple[str, ...], ...]]:
-    out: dict[str, list[tuple[str, ...]]] = {}
-    for form in phrases:
-        out.setdefault(form[0], []).append(form)
-    return {first: tuple(sorted(group, key=len, reverse=True)) for first, group in out.items()}
+def _lengths(forms: Iterable[Form]) -> dict[str, tuple[int, ...]]:
+    """How many words the forms that begin with a word have, most first."""
+    out: dict[str, set[int]] = {}
+    for form in forms:
+        out.setdefault(form[0], set()).add(len(form))
+    return {first: tuple(sorted(group, reverse=True)) for first, group in out.items()}
 
 
 def _targets(words: Iterable[str]) -> dict[int, tuple[str, ...]]:

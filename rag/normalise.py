@@ -15,6 +15,8 @@ _LETTERS = str.maketrans(
     | {"ʼ": "'", "`": "'", "´": "'", "ɲ": "ny"}
 )
 _FIRST_MARK = "\u0300"  # no combining mark stands before it
+_MARKS = re.compile("[\u0300-\u036f]+")  # those of our languages
+_DIGIT = re.compile(r"\d")
 _ELONGATION = re.compile(r"([^\W\d_])\1{2,}")
 _CODE = re.compile(r"(?<![\w*#])[*#]\s?\d+(?:\s?\*\s?\d+)*\s?#")
 _THOUSANDS = re.compile(r"(?<![\d.,])(\d{1,3})((?:[ .,]\d{3})+)(?![\d])")
@@ -22,15 +24,15 @@ _ALWAYS = re.compile(r"\b24\s?h?\s?(?:/|sur)\s?24\b|\b7\s?j?\s?(?:/|sur)\s?7\b")
 _ELISION = re.compile(r"\b(j|l|d|c|s|n|m|t|qu|jusqu)'(?=\w)")
 _JOINED = re.compile(r"(?<=\w)'(?=\w)")
 # Letters that are units when a figure stands before them; "4g" is a network as well, so it stays.
-_GLUED = re.compile(r"(\d)\s?(jrs?|j|hrs?|h|mns?|min)(?![\w'])|(?<!\d)(\d{1,2})\s?(g)(?![\w'])")
+_GLUED = re.compile(r"(?=\d)(?:(\d)\s?(jrs?|j|hrs?|h|mns?|min)|(?<!\d)(\d{1,2})\s?(g))(?![\w'])")
 _GLUED_NAMES = {"j": " jours ", "h": " heures ", "m": " minutes ", "g": " giga "}
 _GENERATION = re.compile(r"(?<![\d.,])[2-5]\s?g(?!\w)")
 # "le - cher", "le + gros": signs that stand for words.
 _SIGNS = (
-    (re.compile(r"(?<!\w)-\s?(?=ch)"), "moins "),
-    (re.compile(r"(?<!\w)\+\s?(?=[a-z])"), "plus "),
-    (re.compile(r"<\s?(?=\d)"), " moins de "),
-    (re.compile(r">\s?(?=\d)"), " plus de "),
+    ("-", re.compile(r"(?<!\w)-\s?(?=ch)"), "moins "),
+    ("+", re.compile(r"(?<!\w)\+\s?(?=[a-z])"), "plus "),
+    ("<", re.compile(r"<\s?(?=\d)"), " moins de "),
+    (">", re.compile(r">\s?(?=\d)"), " plus de "),
 )
 _KILO = re.compile(r"(?<![\w.,])(\d{1,3})\s?k\b")
 _TOKEN = re.compile(r"code\d+code|\d+(?:[.,]\d+)?|%|[^\W\d_]+")
@@ -44,13 +46,16 @@ def fold(text: str) -> str:
         return " ".join(text.lower().replace("`", "'").split())
     plain = unicodedata.normalize("NFKC", text).lower().translate(_LETTERS)
     decomposed = unicodedata.normalize("NFD", plain)
-    bare = "".join(c for c in decomposed if c < _FIRST_MARK or unicodedata.category(c) != "Mn")
+    bare = _MARKS.sub("", decomposed)
+    if not bare.isascii():
+        bare = "".join(c for c in bare if c < _FIRST_MARK or unicodedata.category(c) != "Mn")
     return " ".join(bare.split())
 
 
 def find_codes(text: str) -> tuple[str, ...]:
     """The USSD codes quoted in a text, without inner spaces, in order."""
-    return tuple(re.sub(r"\s", "", m) for m in _CODE.findall(fold(text)))
+    folded = fold(text)
+    return tuple(re.sub(r"\s", "", m) for m in _CODE.findall(folded)) if "#" in folded else ()
 
 
 def tokenise(text: str) -> list[str]:
@@ -68,18 +73,29 @@ def _tokens(text: str) -> tuple[str, ...]:
     folded = fold(text)
     if folded.isascii() and folded.replace(" ", "").isalpha():  # most of a lexicon: plain words
         return tuple(_ELONGATION.sub(r"\1", folded).split())
-    folded = _CODE.sub(" ", _MAIL.sub(" ", folded))
-    folded = _ALWAYS.sub(" toujours ", folded)
+    if "@" in folded or "http" in folded or "www." in folded:
+        folded = _MAIL.sub(" ", folded)
+    if "#" in folded:
+        folded = _CODE.sub(" ", folded)
+    if "/" in folded or "sur" in folded:
+        folded = _ALWAYS.sub(" toujours ", folded)
     folded = _ELONGATION.sub(r"\1", folded)
+    if _DIGIT.search(folded):
+        folded = _figures_apart(folded)
+    for sign, rule, word in _SIGNS:
+        if sign in folded:
+            folded = rule.sub(word, folded)
+    if "'" in folded:
+        folded = _JOINED.sub("", _ELISION.sub(r"\1 ", folded))
+    return tuple(t.replace(",", ".") if t[0].isdigit() else t for t in _TOKEN.findall(folded))
+
+
+def _figures_apart(folded: str) -> str:
+    """Figures in one piece, each apart from the unit glued to it."""
     folded = _THOUSANDS.sub(lambda m: m[1] + re.sub(r"\D", "", m[2]), folded)
     folded = _KILO.sub(r"\g<1>000 ", folded)
     folded = _GENERATION.sub(lambda m: f"{m[0][0]} generation ", folded)
-    folded = _GLUED.sub(lambda m: (m[1] or m[3]) + _GLUED_NAMES[(m[2] or m[4])[0]], folded)
-    for sign, word in _SIGNS:
-        folded = sign.sub(word, folded)
-    folded = _ELISION.sub(r"\1 ", folded)
-    folded = _JOINED.sub("", folded)
-    return tuple(t.replace(",", ".") if t[0].isdigit() else t for t in _TOKEN.findall(folded))
+    return _GLUED.sub(lambda m: (m[1] or m[3]) + _GLUED_NAMES[(m[2] or m[4])[0]], folded)
 
 
 # What a word must hold for the rule to matter, the rule, and the sound.

@@ -36,6 +36,8 @@ class NumberReader:
 
     def replace(self, tokens: Sequence[str]) -> list[str]:
         """The same tokens with each run of number words as one figure."""
+        if self._words.keys().isdisjoint(tokens):  # most texts
+            return list(tokens)
         out: list[str] = []
         i = 0
         while i < len(tokens):
