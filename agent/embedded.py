@@ -66,10 +66,11 @@ class Embedded:
 
     def _topics(self, retrieval: Retrieval, language: Language) -> str:
         first, *rest = retrieval.passages
+        best, *scores = retrieval.scores
         parts = [self._topic(first, language)]
-        close = first.score * (_SECOND_TOPIC if first.score >= _SURE else _SECOND_OF_WEAK)
-        for other in rest[:2]:
-            if other.kind == "topic" and other.score >= close:
+        close = best * (_SECOND_TOPIC if best >= _SURE else _SECOND_OF_WEAK)
+        for other, score in zip(rest[:2], scores, strict=False):
+            if other.kind == "topic" and score >= close:
                 extra = self._topic(other, language)
                 if len(parts[0]) + len(extra) + 2 <= MOST_CHARS:
                     parts.append(extra)

@@ -14,27 +14,36 @@ class Texts:
     """BM25 over documents of counted terms; the result is a share of what a perfect document would get."""
 
     def __init__(self, documents: Sequence[Mapping[str, int]]) -> None:
-        self._lengths = [sum(document.values()) for document in documents]
-        self._mean = sum(self._lengths) / len(documents) if documents else 1.0
-        self._postings: dict[str, list[tuple[int, int]]] = {}
+        lengths = [sum(document.values()) for document in documents]
+        mean = sum(lengths) / len(documents) if documents else 1.0
+        counts: dict[str, list[tuple[int, int]]] = {}
         for i, document in enumerate(documents):
             for term, count in document.items():
-                self._postings.setdefault(term, []).append((i, count))
+                counts.setdefault(term, []).append((i, count))
         self._rarest = math.log(1 + len(documents))
         self._weights = {
             term: math.log(1 + (len(documents) - len(hits) + 0.5) / (len(hits) + 0.5))
-            for term, hits in self._postings.items()
+            for term, hits in counts.items()
+        }
+        # What each term adds to each document that holds it.
+        self._postings = {
+            term: [(i, self._weights[term] * _saturated(count, lengths[i] / mean)) for i, count in hits]
+            for term, hits in counts.items()
         }
 
     def shares(self, terms: frozenset[str]) -> dict[int, float]:
         """Document to share, 0 to 1. Terms no document holds count against all."""
         scores: dict[int, float] = {}
         for term in terms:
-            for i, count in self._postings.get(term, ()):
-                norm = _K1 * (1 - _B + _B * self._lengths[i] / self._mean)
-                scores[i] = scores.get(i, 0.0) + self._weights[term] * count * (_K1 + 1) / (count + norm)
+            for i, gain in self._postings.get(term, ()):
+                scores[i] = scores.get(i, 0.0) + gain
         ceiling = sum(self._weights.get(term, self._rarest) for term in terms) * (_K1 + 1) * 0.7
         return {i: min(1.0, score / ceiling) for i, score in scores.items()} if ceiling else {}
+
+
+def _saturated(count: int, length: float) -> float:
+    """What `count` times a term is worth in a document of that length, of the mean."""
+    return count * (_K1 + 1) / (count + _K1 * (1 - _B + _B * length))
 
 
 class Examples:

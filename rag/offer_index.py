@@ -28,11 +28,8 @@ class Found:
     total: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Wish:
-    """Ways to fulfil one wish, best first."""
-
-    ways: tuple[tuple[float, Members], ...]
+# Ways to fulfil one wish, best first: what each is worth, and who fulfils it so.
+Wish = tuple[tuple[float, Members], ...]
 
 
 class _Column:
@@ -110,17 +107,17 @@ class OfferIndex:
             self._sellable = (today, sold)
         return self._sellable[1]
 
-    def _wishes(self, slots: Slots) -> list[_Wish]:
+    def _wishes(self, slots: Slots) -> list[Wish]:
         wishes = [*self._figure_wishes(slots), *self._kind_wishes(slots)]
         if slots.codes:
             known = frozenset().union(*(self._codes.get(code, ()) for code in slots.codes))
-            wishes.append(_Wish(((2.0, known),)))
+            wishes.append(((2.0, known),))
         if not wishes and (slots.offer_word or slots.cheapest or slots.biggest or slots.longest):
-            wishes.append(_Wish(((0.7, self._every),)))
+            wishes.append(((0.7, self._every),))
         return wishes
 
-    def _figure_wishes(self, slots: Slots) -> list[_Wish]:
-        wishes: list[_Wish] = []
+    def _figure_wishes(self, slots: Slots) -> list[Wish]:
+        wishes: list[Wish] = []
         if slots.price is not None:
             wishes.append(self._price_wish(slots))
         if slots.data is not None:
@@ -134,37 +131,37 @@ class OfferIndex:
             near = self._validity.near(slots.validity)
             named = slots.validities or (slots.validity,)
             exact = frozenset().union(*(self._validity.exact(hours) for hours in named))
-            wishes.append(_Wish(((0.9, exact), (0.35, near))))
+            wishes.append(((0.9, exact), (0.35, near)))
         return wishes
 
-    def _price_wish(self, slots: Slots) -> _Wish:
+    def _price_wish(self, slots: Slots) -> Wish:
         price = slots.price or 0
         if len(slots.prices) > 1:
             low, high = min(slots.prices), max(slots.prices)
             if slots.price_bound is Bound.BETWEEN:
-                return _Wish(((1.3, self._price.between(low, high)),))
+                return ((1.3, self._price.between(low, high)),)
             named = frozenset().union(*(self._price.exact(p) for p in slots.prices))
-            return _Wish(((1.3, named), (0.7, self._price.between(low, high))))
+            return ((1.3, named), (0.7, self._price.between(low, high)))
         within = self._price.between(0, price)
         if (bounded := self._price.bounded(price, slots.price_bound)) is not None:
             # "moins de 100 F" where nothing is below: what costs just that much is the nearest
-            return _Wish(((1.3, bounded), (0.9, bounded | self._price.exact(price))))
-        return _Wish(((1.3, self._price.exact(price)), (0.7, within), (0.2, self._price.near(price))))
+            return ((1.3, bounded), (0.9, bounded | self._price.exact(price)))
+        return ((1.3, self._price.exact(price)), (0.7, within), (0.2, self._price.near(price)))
 
-    def _kind_wishes(self, slots: Slots) -> list[_Wish]:
+    def _kind_wishes(self, slots: Slots) -> list[Wish]:
         having = [self._has[service] for service in sorted(slots.services)]
         if slots.any_service:
             having = [frozenset().union(*having)]
-        wishes = [_Wish(((1.0, members),)) for members in having]
-        wishes.extend(_Wish(((1.2, self._every - self._has[service]),)) for service in sorted(slots.without))
+        wishes: list[Wish] = [((1.0, members),) for members in having]
+        wishes.extend(((1.2, self._every - self._has[service]),) for service in sorted(slots.without))
         if slots.unlimited:
-            wishes.append(_Wish(((1.5, self._unlimited(slots)), (0.5, self._has["illimite"]))))
+            wishes.append(((1.5, self._unlimited(slots)), (0.5, self._has["illimite"])))
         if slots.night:
-            wishes.append(_Wish(((1.7, self._has["nuit"]),)))
+            wishes.append(((1.7, self._has["nuit"]),))
         if slots.all_networks and slots.minutes is None:
-            wishes.append(_Wish(((0.8, self._has["tousreseaux"]),)))
+            wishes.append(((0.8, self._has["tousreseaux"]),))
         if slots.on_network and not slots.unlimited:
-            wishes.append(_Wish(((0.4, self._has["versairtel"]),)))
+            wishes.append(((0.4, self._has["versairtel"]),))
         return wishes
 
     def _unlimited(self, slots: Slots) -> Members:
@@ -173,13 +170,13 @@ class OfferIndex:
         return self._has["appelillimite"]
 
     @staticmethod
-    def _satisfy(wishes: Sequence[_Wish], sold: Members) -> tuple[Members, float, bool]:
+    def _satisfy(wishes: Sequence[Wish], sold: Members) -> tuple[Members, float, bool]:
         """The combination of ways with the largest weight that leaves at least one offer.
 
         Branch and bound: the surest ways first, given up where the rest cannot make up for what was relaxed.
         """
-        ordered = sorted(wishes, key=lambda wish: -wish.ways[0][0])
-        hopes = [sum(w.ways[0][0] for w in ordered[i:]) for i in range(len(ordered) + 1)]
+        ordered = sorted(wishes, key=lambda wish: -wish[0][0])
+        hopes = [sum(w[0][0] for w in ordered[i:]) for i in range(len(ordered) + 1)]
         best: tuple[Members, float, bool] = (frozenset(), 0.0, False)
 
         def descend(at: int, members: Members | None, weight: float, exact: bool) -> None:
@@ -190,7 +187,7 @@ class OfferIndex:
                 if members:
                     best = (members, weight, exact)
                 return
-            for i, (gain, way) in enumerate(ordered[at].ways):
+            for i, (gain, way) in enumerate(ordered[at]):
                 left = way & (sold if members is None else members)
                 if left:
                     descend(at + 1, left, weight + gain, exact and not i)
@@ -213,10 +210,10 @@ _TESTS: dict[str, Callable[[Offer], bool]] = {
 }
 
 
-def _figure(column: _Column, value: int, bound: Bound, weight: float) -> _Wish:
+def _figure(column: _Column, value: int, bound: Bound, weight: float) -> Wish:
     if (bounded := column.bounded(value, bound)) is not None:
-        return _Wish(((weight, bounded),))
-    return _Wish(((weight, column.exact(value)), (weight / 3, column.near(value))))
+        return ((weight, bounded),)
+    return ((weight, column.exact(value)), (weight / 3, column.near(value)))
 
 
 def rank(offer: Offer, slots: Slots) -> tuple[float, ...]:

@@ -42,7 +42,6 @@ class Passage:
     offer: Offer | None = None
     aliases: tuple[str, ...] = ()
     texts: tuple[tuple[str, str], ...] = ()
-    score: float = field(default=0.0, compare=False)  # of one search; the passage stays the same
     fresh: bool = True  # False: checked too long ago to be told as current
 
     @property

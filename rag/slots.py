@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
 
@@ -77,12 +77,12 @@ class Slots:
         price, price_bound = self.price, self.price_bound
         if price is None and (keep_price or below):
             price, price_bound = previous.price, Bound.BELOW if below else previous.price_bound
-        return replace(
-            self,
+        return Slots(
             price=price,
             price_bound=price_bound,
             hint_price=None if new_offer or price is not None else previous.price or previous.hint_price,
             validity=self.validity or (None if self._leaves_length(previous) else previous.validity),
+            validities=self.validities,
             data=previous.data if keep_content and self.data is None else self.data,
             data_bound=previous.data_bound if keep_content and self.data is None else self.data_bound,
             minutes=previous.minutes if keep_content and self.minutes is None else self.minutes,
@@ -96,6 +96,11 @@ class Slots:
             on_network=self.on_network or (previous.on_network and not self.all_networks),
             cheapest=self.cheapest or (previous.cheapest and not self.biggest),
             biggest=self.biggest or (previous.biggest and not self.cheapest),
+            longest=self.longest,
+            prices=self.prices,
+            loose=self.loose,
+            codes=self.codes,
+            terms=self.terms,
             offer_word=self.offer_word or previous.offer_word,
             hint_validity=previous.hint_validity,
             hint_offers=previous.hint_offers,

@@ -34,11 +34,14 @@ class TopicIndex:
 
     def __init__(self, topics: Sequence[Topic], lexicon: Lexicon) -> None:
         self._topics = tuple(topics)
+        self._places = {topic.id: i for i, topic in enumerate(topics)}
         self._stem = lru_cache(maxsize=8192)(snowballstemmer.stemmer("french").stemWord)
-        self._keywords: dict[str, list[tuple[int, tuple[str, ...], float]]] = {}
+        self._keywords: dict[str, list[tuple[int, frozenset[str], float]]] = {}
         for i, topic in enumerate(topics):
             for keyword in topic.keywords:
-                self._keywords.setdefault(keyword.senses[0], []).append((i, keyword.senses, keyword.weight))
+                self._keywords.setdefault(keyword.senses[0], []).append(
+                    (i, frozenset(keyword.senses), keyword.weight)
+                )
         asked = [tuple(map(lexicon.read, (topic.title, *topic.questions))) for topic in topics]
         self._texts = Texts(
             [self._document(lexicon.read(t.text), told) for t, told in zip(topics, asked, strict=True)]
@@ -63,21 +66,22 @@ class TopicIndex:
         for i, likeness in self._examples.likeness(terms).items():
             if likeness > _ALIKE:
                 scores[i] = scores.get(i, 0.0) + _EXAMPLE * (likeness - _ALIKE)
-        for i, topic in enumerate(self._topics):
-            if topic.id in boosts:
-                scores[i] = scores.get(i, 0.0) + boosts[topic.id]
+        for name, gain in boosts.items():
+            if (place := self._places.get(name)) is not None:
+                scores[place] = scores.get(place, 0.0) + gain
         found = [(self._topics[i], score) for i, score in scores.items() if self._topics[i].current(today)]
         return sorted(found, key=lambda pair: (-pair[1], pair[0].id))
 
     def _by_keywords(self, own: frozenset[str], inherited: frozenset[str]) -> dict[int, float]:
         matched: dict[int, list[float]] = {}
-        for sense in own | inherited:
+        asked = own | inherited
+        for sense in asked:
             for i, senses, weight in self._keywords.get(sense, ()):
-                if not all(s in own or s in inherited for s in senses):
-                    continue
-                foreign = sum(s not in own for s in senses)
-                factor = 1.0 if not foreign else INHERITED * (1.0 if foreign < len(senses) else 0.6)
-                matched.setdefault(i, []).append(weight * factor)
+                if senses <= own:
+                    matched.setdefault(i, []).append(weight)
+                elif senses <= asked:
+                    factor = INHERITED * (0.6 if senses.isdisjoint(own) else 1.0)
+                    matched.setdefault(i, []).append(weight * factor)
         return {i: _falling(weights) for i, weights in matched.items()}
 
     def _document(self, text: Reading, asked: Sequence[Reading]) -> Counter[str]:
@@ -99,5 +103,7 @@ class TopicIndex:
 
 
 def _falling(weights: Sequence[float]) -> float:
+    if len(weights) == 1:
+        return weights[0]
     ordered = sorted(weights, reverse=True)
     return sum(w * f for w, f in zip(ordered, _SENTENCES, strict=False))
