@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
+from typing import NamedTuple
 
 from agent.drafts import without_markup
 from agent.figures import Figure, Reading, Segment, Value, phone_digits, read
@@ -54,10 +55,9 @@ def inspect(
     """Check a draft against the passages that may be told that day."""
     records = [_record(p) for p in passages if _tellable(p, today)]
     said = read(without_markup(draft))
-    asked = read(question)
-    checker = _Checker(records, asked, today)
+    checker = _Checker(records, question, known_codes, today)
     cited = checker.figures(said.segments)
-    checker.codes(said, frozenset(asked.codes) & known_codes, frozenset(cited))
+    checker.codes(said, frozenset(cited))
     coded = [r.id for r in records if not r.codes.isdisjoint(said.codes)]
     return Grounding(tuple(dict.fromkeys(checker.faults)), tuple(dict.fromkeys((*cited, *coded))))
 
@@ -124,20 +124,31 @@ def _offer_values(offer: Offer) -> dict[str, set[Value]]:
 class _Checker:
     """Collects the faults of one draft."""
 
-    def __init__(self, records: Sequence[_Record], asked: Reading, today: date) -> None:
+    def __init__(
+        self, records: Sequence[_Record], question: str, known_codes: frozenset[str], today: date
+    ) -> None:
         self._records = records
-        self._asked = asked
+        self._question = question
+        self._known_codes = known_codes
         self._today = today
         self.faults: list[str] = []
+
+    @property
+    def _asked(self) -> Reading:
+        """The question. Read only for what no record says: most drafts say nothing else."""
+        return read(self._question)
 
     def figures(self, segments: Sequence[Segment]) -> tuple[str, ...]:
         """Check all figures; returns the offers they speak of."""
         paired: list[list[Figure]] = []
         for segment in segments:
+            held: list[Figure] = []
             for figure in segment.figures:
-                if not self._stands(figure, segment):
+                if self._somewhere(figure.kind, figure.value):
+                    if figure.kind in _PAIRED:
+                        held.append(figure)
+                elif not self._stands_unrecorded(figure, segment):
                     self.faults.append(f"« {figure.shown} » ne figure pas dans les données")
-            held = [f for f in segment.figures if f.kind in _PAIRED and self._somewhere(f.kind, f.value)]
             if held:
                 paired.append(held)
         return self._pair(paired)
@@ -153,29 +164,25 @@ class _Checker:
         self.faults.extend(faults)
         return cited
 
-    def codes(self, said: Reading, quoted: frozenset[str], cited: frozenset[str]) -> None:
+    def codes(self, said: Reading, cited: frozenset[str]) -> None:
         """Check the codes: those of the records the draft speaks of, or true ones the subscriber quoted."""
         offers = [r for r in self._records if r.is_offer]
         spoken_of = [r for r in offers if r.id in cited] or offers
-        allowed = quoted.union(
+        allowed = frozenset[str]().union(
             *(r.codes for r in spoken_of), *(r.codes for r in self._records if not r.is_offer)
         )
-        anywhere = frozenset[str]().union(*(r.codes for r in self._records))
         for code in said.codes:
-            if code not in allowed:
-                reason = (
-                    "n'est pas celui de cette offre" if code in anywhere else "ne figure pas dans les données"
-                )
+            if code not in allowed and not (code in self._known_codes and code in self._asked.codes):
+                anywhere = any(code in r.codes for r in self._records)
+                reason = "n'est pas celui de cette offre" if anywhere else "ne figure pas dans les données"
                 self.faults.append(f"le code « {code} » {reason}")
         self.faults.extend(f"« {stray} » n'est pas un code complet" for stray in said.strays)
 
-    def _stands(self, figure: Figure, segment: Segment) -> bool:
+    def _stands_unrecorded(self, figure: Figure, segment: Segment) -> bool:
         kind, value = figure.kind, figure.value
-        if self._somewhere(kind, value):
-            return True
-        if kind in _PAIRED:  # not in the records: the subscriber's own, said back
-            own = value in self._asked.of(kind)
-            return own and (segment.denies or (figure.hint and kind == "price"))
+        if kind in _PAIRED:  # the subscriber's own, said back
+            may_be_own = segment.denies or (figure.hint and kind == "price")
+            return may_be_own and value in self._asked.of(kind)
         return self._stands_alone(kind, value)
 
     def _stands_alone(self, kind: str, value: Value) -> bool:
@@ -213,14 +220,17 @@ class _Checker:
             wanted: dict[str, set[Value]] = {}
             for figure in (f for sentence in group for f in sentence):
                 wanted.setdefault(figure.kind, set()).add(figure.value)
+            weighed = [_weighed(record, wanted) for record in self._records]
             for sentence in group:
                 own_price = any(f.kind == "price" for f in sentence)
                 for figure in sentence:
-                    fitting = [r for r in self._records if _fits(r, figure, wanted)]
+                    fitting = [w for w in weighed if w.fits(figure)]
                     if not (fitting or (not own_price and self._in_topic(figure))):
                         faults.append(_apart(figure, wanted))
-                    best = max((_matches(r, wanted) for r in fitting), default=0)
-                    cited.update((r.id, None) for r in fitting if r.is_offer and _matches(r, wanted) == best)
+                    best = max((w.matches for w in fitting), default=0)
+                    for w in fitting:
+                        if w.record.is_offer and w.matches == best:
+                            cited[w.record.id] = None
         return faults, tuple(cited)
 
     def _in_topic(self, figure: Figure) -> bool:
@@ -241,19 +251,22 @@ def _groups(sentences: Sequence[Sequence[Figure]]) -> list[list[Sequence[Figure]
     return groups
 
 
-def _fits(record: _Record, figure: Figure, wanted: Mapping[str, set[Value]]) -> bool:
-    """Whether a record holds the figure, and one of each other kind it is said with (a price always)."""
-    if figure.value not in record.of(figure.kind):
-        return False
-    return all(
-        kind == figure.kind or not held.isdisjoint(values) or (not held and kind != "price")
-        for kind, values in wanted.items()
-        for held in (record.of(kind),)
-    )
+class _Weighed(NamedTuple):
+    """A record beside the figures of one offer: how many kinds of them it matches, and which it denies."""
+
+    record: _Record
+    matches: int
+    denied: frozenset[str]
+
+    def fits(self, figure: Figure) -> bool:
+        """Whether the record holds the figure, and one of each other kind said with it (a price always)."""
+        return figure.value in self.record.of(figure.kind) and self.denied <= {figure.kind}
 
 
-def _matches(record: _Record, wanted: Mapping[str, set[Value]]) -> int:
-    return sum(not record.of(kind).isdisjoint(values) for kind, values in wanted.items())
+def _weighed(record: _Record, wanted: Mapping[str, set[Value]]) -> _Weighed:
+    missed = [kind for kind, values in wanted.items() if record.of(kind).isdisjoint(values)]
+    denied = frozenset(kind for kind in missed if record.of(kind) or kind == "price")
+    return _Weighed(record, len(wanted) - len(missed), denied)
 
 
 def _apart(figure: Figure, wanted: Mapping[str, set[Value]]) -> str:
