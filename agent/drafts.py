@@ -15,16 +15,22 @@ _THINKING = re.compile(r"<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", re.DOTALL |
 _CONTROL = re.compile(r"<\|[^|>]{0,40}\|>|\[/?INST\]|</?s>|<</?SYS>>")
 _TAG = re.compile(r"</?[a-zA-Z][^<>\n]{0,60}>")
 _PSEUDONYM = re.compile(r"<(?:tel_\d+|id(?:_\d+)?)>")
-_FENCE = re.compile(r"^\s*```\w*\s*$", re.MULTILINE)
-_HEADING = re.compile(r"^\s{0,3}#{1,6}\s+(?=\D)", re.MULTILINE)
 _BULLET = re.compile(r"^(\s*)[*•‣▪●–—]\s+(?=[^\s*#\d]|\d+[^\n*#]*$)", re.MULTILINE)
 _EMPHASIS = re.compile(r"(?<!\w)(\*\*|__)(?=\S)(.+?)(?<=\S)\1(?!\w)")
 _ITALIC = re.compile(r"(?<![\w*#])([*_])(?=\S)([^*#_\n]*[^\W\d_][^*#_\n]*)(?<=\S)\1(?![\w*#])")
-_BACKTICKS = re.compile(r"`+")
-_ESCAPED = re.compile(r"\\(?=[*#_`\[\]().-])")
-_TABLE_RULE = re.compile(r"^\s*\|?[\s:|-]+\|[\s:|-]*$", re.MULTILINE)
-_CITATION = re.compile(r"\s?\[\d{1,2}\](?!\()")
-_MARKDOWN_LINK = re.compile(r"!?\[([^\]\n]{0,200})\]\(([^)\s]{0,500})[^)]{0,100}\)")
+# What a text must hold for the rule to matter, the rule, and what stays.
+_MARKUP = tuple(
+    (needed, re.compile(pattern, re.MULTILINE), stays)
+    for needed, pattern, stays in (
+        ("`", r"^\s*```\w*\s*$", ""),
+        ("](", r"!?\[([^\]\n]{0,200})\]\(([^)\s]{0,500})[^)]{0,100}\)", r"\1 \2"),
+        ("[", r"\s?\[\d{1,2}\](?!\()", ""),  # a citation
+        ("`", r"`+", ""),
+        ("\\", r"\\(?=[*#_`\[\]().-])", ""),
+        ("#", r"^\s{0,3}#{1,6}\s+(?=\D)", ""),  # a heading
+        ("|", r"^\s*\|?[\s:|-]+\|[\s:|-]*$", ""),  # the rule of a table
+    )
+)
 _TLD = (
     "com|net|org|info|biz|io|co|me|ly|gl|gg|cc|tv|app|dev|xyz|top|site|online|shop|store|link|click|live|club|pro|"
     "vip|win|bet|icu|page|web|cloud|tk|ml|ga|cf|gq|ru|cn|in|uk|us|eu|fr|ne|ng|ci|sn|bj|bf|td|tg|mobi|africa"
@@ -35,7 +41,9 @@ _LINK = re.compile(
     re.IGNORECASE,
 )
 _CODE_LIKE = re.compile(r"[*#＊＃∗][\d\s*#＊＃∗０-９]{1,40}[#＃]")
+_LINK_SIGN = re.compile(r"[.:][^\s<>\"']")  # in every link: cheaper to look for
 _COMMAND = re.compile(r"(?<![\w/])/[a-zA-Z_]{2,32}\b(?!/)|(?<![\w.])@\w{3,32}")
+_PLAIN_CODE = re.compile(r"[*#0-9]+")
 _CODE = re.compile(r"[(«\"]?\s*([*#]\d+(?:\*\d+)*#)\s*(?:[)»\"]\s*)?[.,;:!]?")
 _BLANK_LINES = re.compile(r"\n{3,}")
 _SPACES = re.compile(r"[ \t\u00a0]{2,}")
@@ -65,19 +73,21 @@ def cleaned(draft: str, language: Language) -> str:
 
 def without_markup(text: str) -> str:
     """Markdown read as plain text; USSD codes keep their signs."""
-    text = _FENCE.sub("", text)
-    text = _MARKDOWN_LINK.sub(r"\1 \2", text)
-    text = _ESCAPED.sub("", _BACKTICKS.sub("", _CITATION.sub("", text)))
-    text = _TABLE_RULE.sub("", _HEADING.sub("", text))
-    for _ in range(2):  # bold may hold italics
-        text = _EMPHASIS.sub(r"\2", text)
+    for needed, rule, stays in _MARKUP:
+        if needed in text:
+            text = rule.sub(stays, text)
+    if "**" in text or "__" in text:
+        for _ in range(2):  # bold may hold italics
+            text = _EMPHASIS.sub(r"\2", text)
     text = _ITALIC.sub(r"\2", text)
     return _BULLET.sub(r"\1- ", text)
 
 
 def without_links(text: str) -> str:
     """The text without addresses that are not the operator's, and without commands and mentions to tap."""
-    return _COMMAND.sub("", _LINK.sub(lambda m: m[0] if _allowed(m[0]) else "", text))
+    if _LINK_SIGN.search(text):
+        text = _LINK.sub(lambda m: m[0] if _allowed(m[0]) else "", text)
+    return _COMMAND.sub("", text) if "/" in text or "@" in text else text
 
 
 def _allowed(link: str) -> bool:
@@ -92,12 +102,16 @@ def _allowed(link: str) -> bool:
 
 def _whole_code(match: re.Match[str]) -> str:
     """A code in one spelling, without spaces; codes that merely stand side by side stay apart."""
+    if _PLAIN_CODE.fullmatch(match[0]):
+        return match[0]
     plain = symbols(match[0].replace("\n", "¶"))
     return plain.replace(" ", "") if re.fullmatch(r"[*#][\d *]+#", plain) else match[0]
 
 
 def _codes_apart(line: str) -> list[str]:
     """A line cut so that each code stands alone: it is copied with one long press."""
+    if "#" not in line:
+        return [line]
     parts = [part.strip() for part in _CODE.split(line)]
     return [part for part in parts if part] or [line]
 

@@ -24,13 +24,15 @@ _INVISIBLE = re.compile(
 )
 _OTHER_DIGIT = re.compile(r"[^\D0-9]")  # of any script, full-width ones too
 _WRITTEN = frozenset("*#")
-_HINTS = ("*", "#", *STARS, *HASHES)
+_SIGN = {"*": "*", "#": "#"} | dict.fromkeys(STARS, "*") | dict.fromkeys(HASHES, "#")
 _BETWEEN = JOINERS | {"-", ".", ",", "and", "puis", "then"}
 _TOKEN = re.compile(r"[*#]|\d+|[^\W\d_]+|\S")
 
 
 def symbols(text: str) -> str:
     """One line folded: ASCII digits, plain code signs, nothing invisible."""
+    if text.isascii():
+        return fold(text)
     visible = _OTHER_DIGIT.sub(_ascii_digit, _INVISIBLE.sub("", text).translate(_SIGNS))
     return fold(visible).translate(_SIGNS)
 
@@ -41,19 +43,23 @@ def _ascii_digit(match: re.Match[str]) -> str:
 
 def take_codes(line: str, codes: list[str], strays: list[str]) -> str:
     """The line without its codes. What looks like a piece of a code becomes a stray."""
-    if not any(sign in line for sign in _HINTS):
+    if not any(sign in line for sign in _SIGN):
         return line
     tokens = _TOKEN.findall(line)
     rest: list[str] = []
     i = 0
     while i < len(tokens):
+        if tokens[i] not in _SIGN:
+            rest.append(tokens[i])
+            i += 1
+            continue
         end, code = _code_at(tokens, i)
         if code:
             codes.append(code)
             rest.append(GAP.strip())
             i = end
             continue
-        if tokens[i] in _WRITTEN or (_sign(tokens[i]) and _has_number(tokens, i + 1)):
+        if tokens[i] in _WRITTEN or _has_number(tokens, i + 1):
             strays.append(" ".join(tokens[max(0, i - 1) : i + 3]))
         rest.append(tokens[i])
         i += 1
@@ -65,18 +71,10 @@ def _rejoin(tokens: Sequence[str]) -> str:
     return re.sub(r" ' ", "'", re.sub(r"(?<=\d) ([.,:/-]) (?=\d)", r"\1", " ".join(tokens)))
 
 
-def _sign(token: str) -> str:
-    if token in _WRITTEN:
-        return token
-    if token in STARS:
-        return "*"
-    return "#" if token in HASHES else ""
-
-
 def _code_at(tokens: Sequence[str], start: int) -> tuple[int, str]:
     """The code that begins at a token: its end and its spelling, or an empty one."""
     code, i = "", start
-    while i < len(tokens) and (sign := _sign(tokens[i])):
+    while i < len(tokens) and (sign := _SIGN.get(tokens[i])):
         if sign == "#" and code and code[-1] not in _WRITTEN:
             return i + 1, code + "#"
         code += sign

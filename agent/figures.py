@@ -69,20 +69,26 @@ class Reading:
 
 _TOKEN = re.compile(r"\d+(?:\.\d+)?|[a-z]+|\S")
 _SENTENCE = re.compile(r"(?<=[.!?])\s+")
-_SPACED_HUNDREDS = re.compile(r"(?<![\d.,])(\d{1,3})((?:[ .,']\d{3})+)(?!\d)")
-_PHONE = re.compile(r"(?<![\d.,])(?:\+\s?)?\d(?:[ .\-()]{0,2}\d){7,}(?!\d)")
+_SPACED_HUNDREDS = re.compile(r"(?=\d)(?<![\d.,])(\d{1,3})((?:[ .,']\d{3})+)(?!\d)")
+_PHONE = re.compile(r"(?=[+\d])(?<![\d.,])(?:\+\s?)?\d(?:[ .\-()]{0,2}\d){7,}(?!\d)")
 _ENDLESS = re.compile(r"\d{13,}")  # no figure of ours, and no number to count with
 _PAIR = re.compile(r"\d{3,5}[ .\-]{1,2}\d{3,5}")  # two prices, not a phone number
-_KILO = re.compile(r"(?<![\w.,])(\d{1,3})\s?k\b(?!\w)")
-_DECIMAL = re.compile(r"(?<=\d),(?=\d)")
 _HALF = re.compile(
     r"\b(?:et demie?|demi[ -]?(?:giga|go|mega|heure|journee)s?|half an? \w+|and a half|da rabi)\b"
 )
-_LETTER_DIGITS = re.compile(r"\b\d+[ol][\dol]*\b|\b[ol]+\d[\dol]*\b")  # "5OO F"
-_LETTER_HYPHEN = re.compile(r"(?<=[a-z])-(?=[a-z])")
-_PERCENT_WORDS = re.compile(r"\b(?:pour|per) cent\b")
-_HAUSA_HOUR = re.compile(r"\bsa'a\b|\bsa'o'i\b")
-_ENGLISH_SIX = re.compile(r"\bsix (?=hundred|thousand)")
+_LETTER_DIGITS = re.compile(r"(?=[\dol])(?:\b\d+[ol][\dol]*\b|\b[ol]+\d[\dol]*\b)")  # "5OO F"
+# What a text must hold for the rule to matter, the rule, and what is read instead.
+_PLAINER = tuple(
+    (needed, re.compile(pattern), plain)
+    for needed, pattern, plain in (
+        ("k", r"(?<![\w.,])(\d{1,3})\s?k\b(?!\w)", r"\g<1>000 "),
+        ("sa'", r"\bsa'a\b|\bsa'o'i\b", "awa"),
+        (" cent", r"\b(?:pour|per) cent\b", "%"),
+        ("six ", r"\bsix (?=hundred|thousand)", "6 "),
+        (",", r"(?<=\d),(?=\d)", "."),
+        ("-", r"(?<=[a-z])-(?=[a-z])", " "),
+    )
+)
 _CLAIMS = frozenset({"price", "volume", "validity", "minutes"})
 _SPOKEN_NUMBER = 4  # digits read out one by one
 
@@ -128,8 +134,10 @@ def _segment(sentence: str, numbers: set[float]) -> Segment:
 def _plain(text: str) -> str:
     """Numbers as digits and points, words apart."""
     text = _SPACED_HUNDREDS.sub(lambda m: m[1] + re.sub(r"\D", "", m[2]), text)
-    text = _PERCENT_WORDS.sub("%", _HAUSA_HOUR.sub("awa", _KILO.sub(r"\g<1>000 ", text)))
-    return _LETTER_HYPHEN.sub(" ", _DECIMAL.sub(".", _ENGLISH_SIX.sub("6 ", text)))
+    for needed, rule, plain in _PLAINER:
+        if needed in text:
+            text = rule.sub(plain, text)
+    return text
 
 
 def _take_long(pattern: re.Pattern[str], text: str, figures: list[Figure]) -> str:
