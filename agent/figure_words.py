@@ -156,12 +156,11 @@ _PERIODS = {
     "hebdomadaires?|weekly": 168,
     "mensuel(?:le)?s?|monthly": 720,
 }
-PERIOD = re.compile(
-    "|".join(
-        rf"\b{_BUNDLE} (?:\w+ )?(?P<a{hours}>{words})\b|\b(?P<b{hours}>{words}) (?:\w+ )?{_BUNDLE}\b"
-        for words, hours in _PERIODS.items()
-    )
+_NAMED_PERIODS = "|".join(
+    rf"{_BUNDLE} (?:\w+ )?(?P<a{hours}>{words})\b|(?P<b{hours}>{words}) (?:\w+ )?{_BUNDLE}\b"
+    for words, hours in _PERIODS.items()
 )
+PERIOD = re.compile(rf"\b(?=[bdfhjmopqtw])(?:{_NAMED_PERIODS})")
 UNLIMITED = ("illimit", "unlimit", "ilimit")
 
 

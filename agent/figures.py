@@ -74,7 +74,7 @@ _PHONE = re.compile(r"(?=[+\d])(?<![\d.,])(?:\+\s?)?\d(?:[ .\-()]{0,2}\d){7,}(?!
 _ENDLESS = re.compile(r"\d{13,}")  # no figure of ours, and no number to count with
 _PAIR = re.compile(r"\d{3,5}[ .\-]{1,2}\d{3,5}")  # two prices, not a phone number
 _HALF = re.compile(
-    r"\b(?:et demie?|demi[ -]?(?:giga|go|mega|heure|journee)s?|half an? \w+|and a half|da rabi)\b"
+    r"\b(?=[adeh])(?:et demie?|demi[ -]?(?:giga|go|mega|heure|journee)s?|half an? \w+|and a half|da rabi)\b"
 )
 _LETTER_DIGITS = re.compile(r"(?=[\dol])(?:\b\d+[ol][\dol]*\b|\b[ol]+\d[\dol]*\b)")  # "5OO F"
 # What a text must hold for the rule to matter, the rule, and what is read instead.

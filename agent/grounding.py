@@ -12,7 +12,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
-from typing import NamedTuple
 
 from agent.drafts import without_markup
 from agent.figures import Figure, Reading, Segment, Value, phone_digits, read
@@ -21,6 +20,7 @@ from rag.passages import Passage
 
 _PAIRED = frozenset({"price", "volume", "validity", "bonus", "minutes", "sms", "percent", "unlimited"})
 _SMALL = 12  # a bare number up to this counts things ("3 forfaits"), it claims nothing
+_NONE: frozenset[Value] = frozenset()
 _KNOWN_NETWORK = 4  # 2G, 3G, 4G
 
 
@@ -73,7 +73,7 @@ class _Record:
     numbers: frozenset[float] = frozenset()
 
     def of(self, kind: str) -> frozenset[Value]:
-        return self.values.get(kind, frozenset())
+        return self.values.get(kind, _NONE)
 
 
 def _tellable(passage: Passage, today: date) -> bool:
@@ -131,6 +131,7 @@ class _Checker:
         self._question = question
         self._known_codes = known_codes
         self._today = today
+        self._holders: dict[tuple[str, Value], list[_Record]] = {}
         self.faults: list[str] = []
 
     @property
@@ -144,7 +145,7 @@ class _Checker:
         for segment in segments:
             held: list[Figure] = []
             for figure in segment.figures:
-                if self._somewhere(figure.kind, figure.value):
+                if self._holding(figure.kind, figure.value):
                     if figure.kind in _PAIRED:
                         held.append(figure)
                 elif not self._stands_unrecorded(figure, segment):
@@ -193,13 +194,16 @@ class _Checker:
         if isinstance(value, str):
             return False
         if kind == "network":
-            return value <= _KNOWN_NETWORK or self._somewhere("volume", value * 1000)
+            return value <= _KNOWN_NETWORK or bool(self._holding("volume", value * 1000))
         if kind == "bare":
             return value <= _SMALL or self._number(value) or value in self._asked.numbers
         return kind == "dialled" and self._number(value)
 
-    def _somewhere(self, kind: str, value: Value) -> bool:
-        return any(value in record.of(kind) for record in self._records)
+    def _holding(self, kind: str, value: Value) -> Sequence[_Record]:
+        """The records that say a value."""
+        if (held := self._holders.get((kind, value))) is None:
+            held = self._holders[kind, value] = [r for r in self._records if value in r.of(kind)]
+        return held
 
     def _number(self, value: float) -> bool:
         return any(value in r.numbers or f"{value:.0f}" in r.of("phone") for r in self._records)
@@ -208,9 +212,9 @@ class _Checker:
         hour, _, minutes = value.partition(":")
         if "?" in value:  # a clock of twelve hours
             hour, _, minutes = value.partition("?")
-            return any(self._somewhere("clock", f"{h}:{minutes}") for h in (int(hour), int(hour) + 12))
+            return any(self._holding("clock", f"{h}:{minutes}") for h in (int(hour), int(hour) + 12))
         hours = 24.0 if hour == "0" else float(hour)
-        return minutes == "00" and self._somewhere("validity", hours)
+        return minutes == "00" and bool(self._holding("validity", hours))
 
     def _together(self, groups: Iterable[Sequence[Sequence[Figure]]]) -> tuple[list[str], tuple[str, ...]]:
         """Faults, and the offers spoken of: for each figure the records that fit its neighbours best."""
@@ -220,21 +224,16 @@ class _Checker:
             wanted: dict[str, set[Value]] = {}
             for figure in (f for sentence in group for f in sentence):
                 wanted.setdefault(figure.kind, set()).add(figure.value)
-            weighed = [_weighed(record, wanted) for record in self._records]
             for sentence in group:
                 own_price = any(f.kind == "price" for f in sentence)
                 for figure in sentence:
-                    fitting = [w for w in weighed if w.fits(figure)]
-                    if not (fitting or (not own_price and self._in_topic(figure))):
+                    holders = self._holding(figure.kind, figure.value)
+                    fitting = [(r, matches) for r in holders if (matches := _fit(r, wanted))]
+                    if not fitting and (own_price or all(r.is_offer for r in holders)):
                         faults.append(_apart(figure, wanted))
-                    best = max((w.matches for w in fitting), default=0)
-                    for w in fitting:
-                        if w.record.is_offer and w.matches == best:
-                            cited[w.record.id] = None
+                    best = max((matches for _, matches in fitting), default=0)
+                    cited.update((r.id, None) for r, n in fitting if r.is_offer and n == best)
         return faults, tuple(cited)
-
-    def _in_topic(self, figure: Figure) -> bool:
-        return any(not r.is_offer and figure.value in r.of(figure.kind) for r in self._records)
 
 
 def _groups(sentences: Sequence[Sequence[Figure]]) -> list[list[Sequence[Figure]]]:
@@ -251,22 +250,19 @@ def _groups(sentences: Sequence[Sequence[Figure]]) -> list[list[Sequence[Figure]
     return groups
 
 
-class _Weighed(NamedTuple):
-    """A record beside the figures of one offer: how many kinds of them it matches, and which it denies."""
+def _fit(record: _Record, wanted: Mapping[str, set[Value]]) -> int:
+    """How many kinds of figures a record shares with what is said; 0 where it denies one.
 
-    record: _Record
-    matches: int
-    denied: frozenset[str]
-
-    def fits(self, figure: Figure) -> bool:
-        """Whether the record holds the figure, and one of each other kind said with it (a price always)."""
-        return figure.value in self.record.of(figure.kind) and self.denied <= {figure.kind}
-
-
-def _weighed(record: _Record, wanted: Mapping[str, set[Value]]) -> _Weighed:
-    missed = [kind for kind, values in wanted.items() if record.of(kind).isdisjoint(values)]
-    denied = frozenset(kind for kind in missed if record.of(kind) or kind == "price")
-    return _Weighed(record, len(wanted) - len(missed), denied)
+    It must hold one of each kind that it has figures of, and of price always.
+    """
+    matches = 0
+    for kind, values in wanted.items():
+        held = record.of(kind)
+        if not held.isdisjoint(values):
+            matches += 1
+        elif held or kind == "price":
+            return 0
+    return matches
 
 
 def _apart(figure: Figure, wanted: Mapping[str, set[Value]]) -> str:

@@ -31,7 +31,7 @@ _TELL_ME = (
     r"|(?:ba|aiko|tura|fa[dɗ]a)\s?(?:mini|min|ni|mana))"
 )
 _PRIVATE = r"(?:pin|otp|codes? (?:secret|re[cç]u|de (?:validation|confirmation))|mot de passe|password|sirri)"
-_ASKS_FOR_SECRET = re.compile(rf"\b{_TELL_ME}\b[^.!?\n]{{0,40}}\b{_PRIVATE}", re.IGNORECASE)
+_ASKS_FOR_SECRET = re.compile(rf"\b(?=[abcdeéfgipst]){_TELL_ME}\b[^.!?\n]{{0,40}}\b{_PRIVATE}", re.IGNORECASE)
 # Only our own lines may open or close a fence.
 _FENCE = re.compile(r"</?\s*(?:donnees|données|question)\s*>|<\|[^|>]{0,40}\|>", re.IGNORECASE)
 
@@ -104,7 +104,7 @@ def fenced(passages: Iterable[Passage], language: Language) -> str:
 
 def unfence(text: str) -> str:
     """The text without marks that could close our fence or pass for the chat format's own."""
-    return _FENCE.sub(" ", text)
+    return _FENCE.sub(" ", text) if "<" in text else text
 
 
 def _wording(passage: Passage, language: Language) -> str:

@@ -13,8 +13,9 @@ NUMBER = "[numéro]"
 
 _I = re.IGNORECASE
 _CODE = r"(?:codes?|kode?s?|cod)"
+# The letters that a match may begin with stand first: most words are then passed at a glance.
 _STRONG = re.compile(
-    rf"""\b(?:{_CODE}\s*(?:est\s+)?(?:secrete?|s[eéi]kr[eé]te?|secr[eé]|sicret|pine?|confidentiel|perso\w*|sirri\w*|tuganta|d.acc[eè]s|
+    rf"""\b(?=[ackglmnopstv])(?:{_CODE}\s*(?:est\s+)?(?:secrete?|s[eéi]kr[eé]te?|secr[eé]|sicret|pine?|confidentiel|perso\w*|sirri\w*|tuganta|d.acc[eè]s|
     (?:de\s+)?(?:s[eé]curit[eé]|confirmation|validation|v[eé]rification|connexion|airtel\s*money|mkoudi|mobile\s*money)|
     airtel\s*money|dina|na\s+sirri|otp)
     |(?:mon|mn|m|notre|my|ton|son|votre|ay|le|ce)\s+(?:nouveau\s+|ancien\s+|new\s+|old\s+)?(?:{_CODE}\s*(?:c|est|is|:|=)|pine?)
@@ -24,8 +25,8 @@ _STRONG = re.compile(
     _I | re.VERBOSE,
 )
 _OTP = re.compile(
-    rf"\botp\b|{_CODE}\s+(?:de\s+)?(?:validation|v[eé]rification|confirmation|retrait|connexion)|{_CODE}\s+"
-    r"(?:re[cç]u|recu|envoy[eé])|verification\s+code|one.time|withdrawal\s+code|par\s+sms",
+    rf"(?=[ckopvw])(?:\botp\b|{_CODE}\s+(?:de\s+)?(?:validation|v[eé]rification|confirmation|retrait|connexion)"
+    rf"|{_CODE}\s+(?:re[cç]u|recu|envoy[eé])|verification\s+code|one.time|withdrawal\s+code|par\s+sms)",
     _I,
 )
 # A bare "code 5508": the figure stands right beside the word.
@@ -61,6 +62,7 @@ _PHONE = re.compile(
     r"|(?<![\w*#+])(?:[2-9]|(?![0-9])\d)\d(?:[ .\-]?\d{2}){3}(?![\w#*])"
     r"|(?<![\w*#+])[2-9]\d[ .\-]\d{3}[ .\-]\d{3}(?![\w#*])"
 )
+_EIGHT_DIGITS = re.compile(r"\d(?:[ .\-]?\d){7}")  # the fewest of a phone number
 _LONG_ID = re.compile(r"(?<![\w*#])\d(?:[ \-]?\d){8,}(?![\w#*])")
 _NAMED = re.compile(r"<(?:tel_\d+|id)>")
 _ALONE = re.compile(r"\s*(\d{4,6})\s*[.!?]*\s*")
@@ -70,10 +72,9 @@ def mask(text: str) -> tuple[str, tuple[str, ...]]:
     """The text without secrets, and the kinds that were in it ("pin", "otp", "voucher")."""
     kinds: dict[str, None] = {}
     strong = [m.span() for m in _STRONG.finditer(text)]
-    kind = "otp" if _OTP.search(text) else "pin"
 
     def hide(match: re.Match[str]) -> str:
-        what = _kind(text, match, strong, kind)
+        what = _kind(text, match, strong)
         if not what:
             return match[0]
         kinds[what] = None
@@ -81,6 +82,7 @@ def mask(text: str) -> tuple[str, tuple[str, ...]]:
 
     masked = _GROUP.sub(hide, _RUN.sub(hide, text)) if strong else _RUN.sub(hide, text)
     if strong:
+        kind = _kind_of_code(text)
         masked = _SPELT.sub(_noting(kinds, kind), masked)
         masked = _PASSWORD.sub(_noting(kinds, kind, keep=2), masked)
     return masked, tuple(kinds)
@@ -88,6 +90,8 @@ def mask(text: str) -> tuple[str, tuple[str, ...]]:
 
 def pseudonymise(text: str) -> str:
     """Phone numbers as `<tel_1>`, `<tel_2>`…, other long numbers as `<id>`: what a model is given."""
+    if not _EIGHT_DIGITS.search(text):  # most texts
+        return text
     seen: dict[str, int] = {}
 
     def name(match: re.Match[str]) -> str:
@@ -104,13 +108,18 @@ def anonymise(text: str) -> str:
     return _NAMED.sub(NUMBER, pseudonymise(text))
 
 
-def _kind(text: str, match: re.Match[str], strong: Sequence[tuple[int, int]], kind: str) -> str:
+def _kind_of_code(text: str) -> str:
+    return "otp" if _OTP.search(text) else "pin"
+
+
+def _kind(text: str, match: re.Match[str], strong: Sequence[tuple[int, int]]) -> str:
     """What a run of digits is: "pin", "otp", "voucher", or "" for what may stay."""
     digits = re.sub(r"\D", "", match[0])
     if len(digits) in _VOUCHER_DIGITS:
         return "" if digits.startswith(("227", "00227")) and len(digits) <= 13 else "voucher"
     if not _may_be_secret(match, digits):
         return ""
+    kind = _kind_of_code(text)
     round_amount = int(digits) % 500 == 0
     if strong:
         far = min(_gap(span, match) for span in strong) > _NEAR
