@@ -47,9 +47,12 @@ class Canned:
         if not set(flags) & _SECRET_FLAGS and (quoted := self._quoted_code(reading, retriever, language)):
             return quoted
         found = retriever.find(text, history)
-        tokens = [retriever.lexicon.repair(token) for token in tokenise(text)]
-        asked = [line.text for line in history if line.role == "user"]
-        before = retriever.lexicon.read(asked[-1]).senses if asked else frozenset()
+        tokens: Sequence[str] = ()
+        before: frozenset[str] = frozenset()
+        if "concurrent" in reading.intents:  # for whose customer: the one thing the senses do not tell
+            tokens = [retriever.lexicon.repair(token) for token in tokenise(text)]
+            asked = [line.text for line in history if line.role == "user"]
+            before = retriever.lexicon.read(asked[-1]).senses if asked else before
         intent = decide(reading, found, flags=flags, tokens=tokens, before=before)
         if intent is None and strict and not found.plausible and not history:
             intent = Intent.OFF_TOPIC
