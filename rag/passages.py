@@ -38,10 +38,10 @@ class Passage:
     title: str
     text: str
     codes: tuple[str, ...] = ()
-    facts: Facts = field(default_factory=Facts)
-    offer: Offer | None = None
+    facts: Facts = field(default_factory=Facts, hash=False)  # follow from the rest, as what is below
+    offer: Offer | None = field(default=None, hash=False)
     aliases: tuple[str, ...] = ()
-    texts: tuple[tuple[str, str], ...] = ()
+    texts: tuple[tuple[str, str], ...] = field(default=(), hash=False)
     fresh: bool = True  # False: checked too long ago to be told as current
 
     @property

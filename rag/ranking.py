@@ -94,9 +94,9 @@ class Ranking:
         offers = self._offers.find(slots, today, MOST_HITS)
         offer_score = _offer_score(offers, slots, reading)
         boosts = _added(past.boosts, gains or {}, self._quoted(reading.codes))
-        topics = self._topics.find(reading, past.senses, today, boosts)
+        topics = self._topics.find(reading, past.senses, today, boosts, MOST_HITS)
         topic_score = topics[0][1] if topics else 0.0
-        told = [hit for hit in topics[:MOST_HITS] if hit[1] > _LEAST]
+        told = [hit for hit in topics if hit[1] > _LEAST]
         sold = [(offer, offer_score) for offer in offers.offers]
         best = max(offer_score, topic_score)
         return Ranked(

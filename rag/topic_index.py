@@ -34,6 +34,7 @@ class TopicIndex:
 
     def __init__(self, topics: Sequence[Topic], lexicon: Lexicon) -> None:
         self._topics = tuple(topics)
+        self._current = lru_cache(maxsize=1)(self._of_today)
         self._places = {topic.id: i for i, topic in enumerate(topics)}
         self._stem = lru_cache(maxsize=8192)(snowballstemmer.stemmer("french").stemWord)
         self._keywords: dict[str, list[tuple[int, frozenset[str], float]]] = {}
@@ -53,9 +54,14 @@ class TopicIndex:
         return len(self._topics)
 
     def find(
-        self, reading: Reading, inherited: frozenset[str], today: date, boosts: Mapping[str, float]
+        self,
+        reading: Reading,
+        inherited: frozenset[str],
+        today: date,
+        boosts: Mapping[str, float],
+        limit: int,
     ) -> list[tuple[Topic, float]]:
-        """Topics with a score above zero, best first."""
+        """The best topics with a score above zero, best first."""
         scores = self._by_keywords(reading.senses, inherited)
         terms = self._terms(reading)
         for i, share in self._texts.shares(terms).items():
@@ -69,8 +75,12 @@ class TopicIndex:
         for name, gain in boosts.items():
             if (place := self._places.get(name)) is not None:
                 scores[place] = scores.get(place, 0.0) + gain
-        found = [(self._topics[i], score) for i, score in scores.items() if self._topics[i].current(today)]
-        return sorted(found, key=lambda pair: (-pair[1], pair[0].id))
+        current = self._current(today)
+        ranked = sorted((-score, self._topics[i].id, i) for i, score in scores.items() if i in current)
+        return [(self._topics[i], -score) for score, _, i in ranked[:limit]]
+
+    def _of_today(self, today: date) -> frozenset[int]:
+        return frozenset(i for i, topic in enumerate(self._topics) if topic.current(today))
 
     def _by_keywords(self, own: frozenset[str], inherited: frozenset[str]) -> dict[int, float]:
         matched: dict[int, list[float]] = {}
