@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import StrEnum
 
-from rag.lexicon import Reading
+from rag.lexicon import COURTESIES, Reading
 from rag.retriever import Retrieval
 from rag.slots import Slots
 
@@ -149,11 +149,14 @@ def _smalltalk(reading: Reading) -> Intent | None:
     if reading.codes or not reading.words:
         return None if reading.codes else Intent.GREETING
     said = next((sense for sense in _SMALLTALK if sense in reading.senses), None)
-    rest = reading.senses - {*_SMALLTALK, "politesse"} - _POLITE
+    rest = reading.senses - COURTESIES - _POLITE
     if said is None or rest or reading.numbers or len(reading.unknown) > 3:
         return None
     asks = reading.senses & {"services", "quand", "gratuit", "payer", "numero", "serviceclient", "servir"}
-    if (said == "salut" and asks) or (said == "accord" and reading.senses & _GOES_ON):
+    # "merci au service client" thanks, "merci, et le service client ?" asks
+    if asks and (said == "salut" or "suite" in reading.senses):
+        return None
+    if said == "accord" and reading.senses & _GOES_ON:
         return None
     return {"aurevoir": Intent.GOODBYE, "merci": Intent.THANKS, "salut": Intent.GREETING}.get(
         said, Intent.THANKS

@@ -41,6 +41,9 @@ _HAS_NONE = re.compile(
     r"|without|no|doesnt have|does not have|dont have|not have|hasnt|hasnt got|doesnt use)" + _BETWEEN
 )
 
+# Senses of words that say nothing about what is asked: "merci, et mon solde ?" asks for the balance.
+COURTESIES = frozenset({"salut", "merci", "accord", "aurevoir", "politesse"})
+
 # Senses that count something; number words of one syllable are numbers only beside one of these.
 UNITS = frozenset({"go", "mo", "minute", "heure", "jour", "semaine", "mois", "franc", "dala", "jikka"})
 

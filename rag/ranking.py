@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from rag.catalogue import Offer
 from rag.knowledge import Topic
-from rag.lexicon import Lexicon, Reading
+from rag.lexicon import COURTESIES, Lexicon, Reading
 from rag.offer_index import Found, OfferIndex
 from rag.slots import Slots
 from rag.topic_index import TopicIndex
@@ -32,11 +32,10 @@ _ABOUT_OFFERS = frozenset(
         "prix",
         "quoi",
         "comment",
-        "salut",
-        "merci",
         "airtel",
         "suite",
         "ou",
+        *COURTESIES,
     )
 )
 

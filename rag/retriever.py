@@ -93,7 +93,8 @@ class Retriever:
         if not history or line.stands_alone:
             return self._retrieval(line, line.found, today)
         past = self._talk.past(history, today)
-        merged = self._ranking.search(line.reading, line.slots.inherit(past.slots), past, today, gains)
+        slots = line.slots if line.names_topic else line.slots.inherit(past.slots)
+        merged = self._ranking.search(line.reading, slots, past, today, gains)
         if merged.score < line.found.score or not merged.hits:
             return self._retrieval(line, line.found, today)
         return self._retrieval(line, merged, today)

@@ -18,7 +18,7 @@ from rag.slots import Slots
 
 DOUBTFUL = 0.6  # score below which nothing fits at all
 _PREVIOUS_TOPIC = 0.8  # what a follow-up adds to the topic talked about before
-_STANDALONE = 2.2  # a topic found this surely needs no history
+_STANDALONE = 2.2  # a topic found this surely is what is asked
 _SHORT = 4  # a question of so few words leans on what was said before
 _FOLLOWS = frozenset({"suite"})
 _MOST_LINES = 12
@@ -33,12 +33,16 @@ class Line(NamedTuple):
     found: Ranked
 
     @property
+    def names_topic(self) -> bool:
+        """Whether it surely asks for a topic: then not for the offer talked about before."""
+        return self.found.topic is not None and self.found.score >= _STANDALONE
+
+    @property
     def stands_alone(self) -> bool:
         """Whether it is answered without what was said before."""
         if not self.found.confident:
             return False
-        sure = self.found.topic is not None and self.found.score >= _STANDALONE
-        return not self.follows or (sure and not self.reading.senses & _FOLLOWS)
+        return not self.follows or (self.names_topic and not self.reading.senses & _FOLLOWS)
 
 
 class _Hint(NamedTuple):

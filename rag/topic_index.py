@@ -11,7 +11,7 @@ import snowballstemmer  # type: ignore[import-untyped]  # ships no types
 
 from rag.knowledge import Topic
 from rag.lexical import Examples, Texts
-from rag.lexicon import Lexicon, Reading
+from rag.lexicon import COURTESIES, Lexicon, Reading
 
 _SENTENCES = (1.0, 0.35, 0.15)  # a topic's second and third keyword count less
 _LEXICAL_GAIN = 0.3  # how much a perfect lexical match strengthens keywords
@@ -106,8 +106,10 @@ class TopicIndex:
         return frozenset(self._tokens(reading))
 
     def _tokens(self, reading: Reading) -> Iterator[str]:
-        """Senses, and the stems of words nobody told us about."""
+        """Senses, and the stems of words nobody told us about; no courtesies, which anything may begin with."""
         for word in reading.words:
+            if not COURTESIES.isdisjoint(word.senses):
+                continue
             for token in word.senses or ((word.text,) if not word.known else ()):
                 yield self._stem(token)
 

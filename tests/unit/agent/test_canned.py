@@ -39,6 +39,7 @@ def reply(text: str, *history: str, strict: bool = False) -> Answer | None:
         ("Na gode sosai", Intent.THANKS),
         ("ok dak merci", Intent.THANKS),
         ("merci, sai da safe", Intent.GOODBYE),
+        ("merci au service client", Intent.THANKS),
         ("bn nuit", Intent.GOODBYE),
         ("tu es un robot ?", Intent.IDENTITY),
         ("Raconte-moi une blague", Intent.OFF_TOPIC),
@@ -82,6 +83,7 @@ def test_each_intent_has_its_answer(text: str, intent: Intent) -> None:
     [
         "bonjour, je veux 1 Go",
         "merci, et le forfait à 500 F ?",
+        "merci, et le service client ?",
         "salut c combien la sim",
         "envoyer de l'argent à un numéro Moov",
         "recevoir de l'argent d'Orange Money Europe",

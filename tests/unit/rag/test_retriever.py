@@ -50,6 +50,35 @@ def test_a_follow_up_leans_on_the_talk(text: str, history: tuple[str, ...], expe
     assert ids(text, *history)[0] == expected
 
 
+@pytest.mark.parametrize("courtesy", ["", "merci, ", "ok ", "d'accord, ", "na gode, ", "saabu, ", "thanks, "])
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("et mon solde ?", "T-SOLDE"),
+        ("balance dina fa?", "T-SOLDE"),
+        ("and my balance?", "T-SOLDE"),
+        ("et la carte SIM ?", "T-SIM"),
+        ("et pour recharger ?", "T-RECHARGE"),
+        ("les frais de retrait ?", "T-AM-FRAIS"),
+        ("et pour un mois ?", "NET-2000-30J"),
+        ("et le code ?", "NET-1000-7J"),
+    ],
+)
+def test_a_courtesy_in_front_changes_nothing(courtesy: str, text: str, expected: str) -> None:
+    talk = ("Je veux 1 Go pour une semaine", "1000 F : 1 Go, 7 jours. *141*3#")
+    assert ids(courtesy + text, *talk)[0] == expected
+
+
+def test_a_topic_after_an_offer_still_leans_on_the_topic_before() -> None:
+    talk = (
+        "Le plafond Airtel Money ?",
+        "2 000 000 F par jour.",
+        "3 Go la semaine",
+        "2000 F : 3 Go, 7 jours.",
+    )
+    assert ids("et le plafond par mois ?", *talk)[0] == "T-AM-PLAFOND"
+
+
 def test_only_a_follow_up_is_marked_as_inherited() -> None:
     talk = [Utterance("user", "Internet pour une semaine ?"), Utterance("bot", "500 F : 400 Mo")]
     assert shipped().find("Et pour un mois ?", talk).inherited
