@@ -106,7 +106,7 @@ class TopicIndex:
         return frozenset(self._tokens(reading))
 
     def _tokens(self, reading: Reading) -> Iterator[str]:
-        """Senses, and the stems of words nobody told us about; no courtesies, which anything may begin with."""
+        """Senses, and the stems of words nobody told us about; courtesies may begin anything."""
         for word in reading.words:
             if not COURTESIES.isdisjoint(word.senses):
                 continue
