@@ -119,6 +119,8 @@ def _is_old(work: Work) -> bool:
 
 def _short(message: AIMessage) -> AIMessage:
     """A message with calls as the next request repeats it."""
+    if isinstance(message.content, str) and len(message.content) <= _MOST_CHARS:
+        return message
     return AIMessage(
         message.text[:_MOST_CHARS],
         tool_calls=message.tool_calls,
