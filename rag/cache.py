@@ -42,8 +42,7 @@ class AnswerCache:
     def __init__(
         self, metrics: Metrics, *, size: int, ttl: float, clock: Callable[[], float] = time.time
     ) -> None:
-        self._hits, self._misses = (metrics.cache_lookups.labels(result=r) for r in ("hit", "miss"))
-        self._kept = metrics.cache_entries
+        self._metrics = metrics
         self._size = size
         self._ttl = ttl
         self._clock = clock
@@ -60,7 +59,7 @@ class AnswerCache:
         if entry is not None and not 0 <= self._clock() - entry.stored_at < self._ttl:
             self.drop(key)
             entry = None
-        (self._misses if entry is None else self._hits).inc()
+        self._metrics.cache_lookups.labels(result="miss" if entry is None else "hit").inc()
         if entry is None:
             return None
         self._entries.move_to_end(key)
@@ -115,7 +114,7 @@ class AnswerCache:
             self.purge()
 
     def _count(self) -> None:
-        self._kept.set(len(self._entries))
+        self._metrics.cache_entries.set(len(self._entries))
 
 
 def _bare(answer: Answer) -> Answer:
