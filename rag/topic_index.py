@@ -34,6 +34,8 @@ class TopicIndex:
 
     def __init__(self, topics: Sequence[Topic], lexicon: Lexicon) -> None:
         self._topics = tuple(topics)
+        # Most questions about offers differ by their figures alone, which no topic asks for.
+        self._scores = lru_cache(maxsize=512)(self._score)
         self._current = lru_cache(maxsize=1)(self._of_today)
         self._places = {topic.id: i for i, topic in enumerate(topics)}
         self._stem = lru_cache(maxsize=8192)(snowballstemmer.stemmer("french").stemWord)
@@ -62,8 +64,18 @@ class TopicIndex:
         limit: int,
     ) -> list[tuple[Topic, float]]:
         """The best topics with a score above zero, best first."""
-        scores = self._by_keywords(reading.senses, inherited)
-        terms = self._terms(reading)
+        scores = dict(self._scores(reading.senses, inherited, self._terms(reading)))
+        for name, gain in boosts.items():
+            if (place := self._places.get(name)) is not None:
+                scores[place] = scores.get(place, 0.0) + gain
+        current = self._current(today)
+        ranked = sorted((-score, self._topics[i].id, i) for i, score in scores.items() if i in current)
+        return [(self._topics[i], -score) for score, _, i in ranked[:limit]]
+
+    def _score(
+        self, senses: frozenset[str], inherited: frozenset[str], terms: frozenset[str]
+    ) -> Mapping[int, float]:
+        scores = self._by_keywords(senses, inherited)
         for i, share in self._texts.shares(terms).items():
             if i in scores:
                 scores[i] *= 1 + _LEXICAL_GAIN * share
@@ -72,12 +84,7 @@ class TopicIndex:
         for i, likeness in self._examples.likeness(terms).items():
             if likeness > _ALIKE:
                 scores[i] = scores.get(i, 0.0) + _EXAMPLE * (likeness - _ALIKE)
-        for name, gain in boosts.items():
-            if (place := self._places.get(name)) is not None:
-                scores[place] = scores.get(place, 0.0) + gain
-        current = self._current(today)
-        ranked = sorted((-score, self._topics[i].id, i) for i, score in scores.items() if i in current)
-        return [(self._topics[i], -score) for score, _, i in ranked[:limit]]
+        return scores
 
     def _of_today(self, today: date) -> frozenset[int]:
         return frozenset(i for i, topic in enumerate(self._topics) if topic.current(today))
