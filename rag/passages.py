@@ -38,7 +38,7 @@ class Passage:
     title: str
     text: str
     codes: tuple[str, ...] = ()
-    facts: Facts = field(default_factory=Facts, hash=False)  # follow from the rest, as what is below
+    facts: Facts = field(default_factory=Facts, hash=False)  # hashing what follows from the rest costs time
     offer: Offer | None = field(default=None, hash=False)
     aliases: tuple[str, ...] = ()
     texts: tuple[tuple[str, str], ...] = field(default=(), hash=False)
