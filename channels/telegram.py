@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 import aiohttp
-from telegram import BotCommand, InputFile, LinkPreviewOptions, Message
+from telegram import BotCommand, InputFile
 from telegram.constants import ChatAction, ChatType, ParseMode
 from telegram.error import BadRequest, ChatMigrated, InvalidToken, TelegramError
 
@@ -18,7 +18,7 @@ from channels.base import Pacing, Receipt, Split
 from channels.chunking import Limits, PartWords, split_reply
 from channels.telegram_errors import DOUBT_SECONDS, to_bot_error
 from channels.telegram_render import html, keyboard, printable, typed_choices
-from channels.telegram_request import BotEndpoint, make_bot
+from channels.telegram_request import AiohttpRequest, BotEndpoint, make_bot
 from config.texts import Texts
 from domain.errors import SendInDoubt, SendRefused
 from domain.messages import Attachment, ChatKey, InboundMessage, Language, Reply
@@ -27,7 +27,8 @@ from memory.records import OutboxPart
 SEND_SECONDS = 10.0
 FILE_SECONDS = 15.0
 COURTESY_SECONDS = 5.0
-_NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
+_HTML = str(ParseMode.HTML)
+_NO_PREVIEW = {"is_disabled": True}
 # Telegram takes two-letter language codes only, so Zarma speakers see the French descriptions.
 _COMMAND_LANGUAGES = (None, Language.HAUSA, Language.ENGLISH)
 
@@ -56,7 +57,8 @@ class TelegramChannel:
     ) -> None:
         self.account = endpoint.account
         self.pacing = Pacing(global_rate=rate, global_burst=rate, chat_rate=1.0, chat_burst=3.0)
-        self._bot = make_bot(session, endpoint)
+        self._request = AiohttpRequest(session, endpoint)
+        self._bot = make_bot(self._request, endpoint)
         self._words = words
         self._limits = limits
         self._farewell = farewell
@@ -74,35 +76,37 @@ class TelegramChannel:
         chat = _number(part.key)
         try:
             try:
-                message = await self._send(chat, part)
+                return await self._send(chat, part)
             except ChatMigrated as moved:  # refused for the old id, so surely not sent yet
-                message = await self._send(moved.new_chat_id, part)
-            return Receipt(str(message.message_id))
+                return await self._send(moved.new_chat_id, part)
         except TelegramError as error:
             raise to_bot_error(error) from error
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            # Telegram said yes in a shape the library cannot read.
+            # Telegram said yes in a shape that cannot be read.
             raise SendInDoubt(f"unreadable answer: {type(error).__name__}", seconds=DOUBT_SECONDS) from error
 
-    async def _send(self, chat: int, part: OutboxPart) -> Message:
+    async def _send(self, chat: int, part: OutboxPart) -> Receipt:
         reply = part.reply
         text = printable(typed_choices(reply) if part.plain else reply.text)
         shown = text if part.plain else html(text)
         style: dict[str, Any] = {}
         if not part.plain:
-            style = {"parse_mode": ParseMode.HTML, "reply_markup": keyboard(reply)}
+            style["parse_mode"] = _HTML
+            if buttons := keyboard(reply):
+                style["reply_markup"] = buttons
         if reply.attachment is not None:
             return await self._send_file(chat, reply.attachment, shown, style)
-        return await self._bot.send_message(
-            chat, shown, link_preview_options=_NO_PREVIEW, read_timeout=self._send_seconds, **style
-        )
+        fields = {"chat_id": chat, "text": shown, "link_preview_options": _NO_PREVIEW, **style}
+        message = await self._request.ask("sendMessage", fields, seconds=self._send_seconds)
+        return _receipt(message["message_id"])
 
-    async def _send_file(self, chat: int, file: Attachment, caption: str, style: dict[str, Any]) -> Message:
+    async def _send_file(self, chat: int, file: Attachment, caption: str, style: dict[str, Any]) -> Receipt:
+        send = self._bot.send_photo if file.media_type == "image/png" else self._bot.send_document
         upload = InputFile(file.data, filename=file.name)
-        style |= {"caption": caption or None, "read_timeout": FILE_SECONDS}
-        if file.media_type == "image/png":
-            return await self._bot.send_photo(chat, upload, **style)
-        return await self._bot.send_document(chat, upload, **style)
+        message = await send(
+            chat, upload, caption=caption or None, read_timeout=FILE_SECONDS, api_kwargs=style
+        )
+        return _receipt(message.message_id)
 
     async def show_typing(self, key: ChatKey, message: InboundMessage) -> None:
         """Show "typing" for about five seconds, and take the spinner off a tapped button."""
@@ -163,6 +167,12 @@ def _number(key: ChatKey) -> int:
         return int(key.chat)
     except ValueError:
         raise SendRefused("not a Telegram chat") from None
+
+
+def _receipt(number: object) -> Receipt:
+    if not isinstance(number, int):
+        raise TypeError("a message number that is none")
+    return Receipt(str(number))
 
 
 async def _courtesy(call: Callable[[], Awaitable[object]]) -> None:

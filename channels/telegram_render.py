@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from html import escape
-
-from telegram import CopyTextButton, InlineKeyboardButton, InlineKeyboardMarkup
+from typing import Any
 
 from channels.chunking import ussd_codes
 from domain.messages import Choice, Reply
@@ -36,13 +35,13 @@ def html(text: str) -> str:
     return "".join(pieces)
 
 
-def keyboard(reply: Reply) -> InlineKeyboardMarkup | None:
-    """One button per choice, numbered as it can be typed, then one per USSD code that copies it."""
+def keyboard(reply: Reply) -> dict[str, Any] | None:
+    """An InlineKeyboardMarkup: a button per choice, numbered as typed, then one per USSD code to copy it."""
     rows = [[_choice_button(number, choice)] for number, choice in _numbered(reply.choices)]
     codes = dict.fromkeys(reply.text[start:end] for start, end in ussd_codes(reply.text))
     copies = [_copy_button(code) for code in codes if len(code) <= MAX_COPY_CHARS][:MAX_COPY_BUTTONS]
     rows += [copies[at : at + 2] for at in range(0, len(copies), 2)]
-    return InlineKeyboardMarkup(rows) if rows else None
+    return {"inline_keyboard": rows} if rows else None
 
 
 def typed_choices(reply: Reply) -> str:
@@ -62,10 +61,10 @@ def _numbered(choices: Sequence[Choice]) -> list[tuple[int, Choice]]:
     return fitting
 
 
-def _choice_button(number: int, choice: Choice) -> InlineKeyboardButton:
+def _choice_button(number: int, choice: Choice) -> dict[str, Any]:
     label = printable(f"{number}. {choice.label}"[:MAX_LABEL_CHARS])
-    return InlineKeyboardButton(label, callback_data=choice.id)
+    return {"text": label, "callback_data": choice.id}
 
 
-def _copy_button(code: str) -> InlineKeyboardButton:
-    return InlineKeyboardButton(f"{_COPY_SIGN} {code}"[:MAX_LABEL_CHARS], copy_text=CopyTextButton(code))
+def _copy_button(code: str) -> dict[str, Any]:
+    return {"text": f"{_COPY_SIGN} {code}"[:MAX_LABEL_CHARS], "copy_text": {"text": code}}
