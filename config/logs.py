@@ -10,6 +10,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from pathlib import Path
 
 MAX_LINE = 4096  # bytes
@@ -35,6 +36,10 @@ _PHONE = re.compile(
 _CONTROL = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
 )
+
+# What nearly every line is made of: "turn done", "telegram". No digit, so no number and no code of anybody.
+_WORDS = re.compile(r"[A-Za-z_.: -]{1,40}")
+_WORDS_KEPT = 512  # far more than we have in our code
 
 Hide = Callable[[str], str]
 
@@ -63,22 +68,26 @@ class _Line(logging.Formatter):
     def __init__(self, redact: Redactor) -> None:
         super().__init__()
         self._redact = redact
+        # The same text is always redacted alike; kept, that saves 0.04 ms of the line of a turn.
+        self._words = lru_cache(maxsize=_WORDS_KEPT)(redact)
 
     def _message(self, record: logging.LogRecord) -> str:
         return self._safe(record.getMessage())
 
     def _safe(self, text: str, limit: int = _MAX_TEXT) -> str:
+        if _WORDS.fullmatch(text):
+            return self._words(text)
         return self._redact(_CONTROL.sub(" ", text[:_MAX_RAW])).replace("\n", "\\n")[:limit]
 
     def _extras(self, record: logging.LogRecord) -> dict[str, object]:
-        extras = {name: value for name, value in vars(record).items() if name not in _STANDARD}
         return {
             name: (
                 value
-                if isinstance(value, int | float | bool) or value is None
+                if isinstance(value, int | float) or value is None
                 else self._safe(str(value), _MAX_EXTRA)
             )
-            for name, value in extras.items()
+            for name, value in vars(record).items()
+            if name not in _STANDARD
         }
 
     def _trace(self, record: logging.LogRecord) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.shield import anonymise, mask
 from config.logs import ConsoleFormatter, JsonFormatter, Redactor, set_up_logs
 
 TOKEN = "123456789:AAHfZ-0123456789abcdefghijklmnopqrs"
@@ -74,3 +75,14 @@ def test_the_file_gets_redacted_tracebacks(tmp_path: Path) -> None:
     assert "ValueError" in entry["trace"]
     assert TOKEN not in file.read_text()
     assert "90 12" not in file.read_text()
+
+
+@pytest.mark.parametrize(
+    "text", ["mon mot de passe est tototiti", "the key is lettersonly", "un deux trois quatre PIN"]
+)
+def test_what_is_logged_again_is_redacted_again(text: str) -> None:
+    redact = Redactor(["lettersonly"], lambda text: anonymise(mask(text)[0]))
+    formatter = ConsoleFormatter(redact)
+    lines = {formatter.format(_record(text, user=text)).split(" ", 2)[2] for _ in range(3)}
+    assert lines == {f"INFO    {redact(text)} user={redact(text)}"}
+    assert redact(text) != text
