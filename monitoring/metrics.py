@@ -6,9 +6,15 @@ scrape time; everything else counts since the process started.
 
 from __future__ import annotations
 
+from functools import lru_cache
+from typing import TypeVar
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 LATENCY_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+_LABELS_KEPT = 256  # per metric; none has more
+
+_Metric = TypeVar("_Metric", Counter, Histogram)
 
 
 class Metrics:
@@ -18,13 +24,13 @@ class Metrics:
         self.registry = registry = CollectorRegistry()
 
         def counter(name: str, text: str, *labels: str) -> Counter:
-            return Counter(name, text, labels, registry=registry)
+            return _quick(Counter(name, text, labels, registry=registry))
 
         def gauge(name: str, text: str, *labels: str) -> Gauge:
             return Gauge(name, text, labels, registry=registry)
 
         def histogram(name: str, text: str, *labels: str) -> Histogram:
-            return Histogram(name, text, labels, registry=registry, buckets=LATENCY_BUCKETS)
+            return _quick(Histogram(name, text, labels, registry=registry, buckets=LATENCY_BUCKETS))
 
         self.received = counter(
             "bot_messages_received", "Messages offered to the inbox", "channel", "outcome"
@@ -67,6 +73,15 @@ class Metrics:
         self.database_bytes = gauge("bot_database_bytes", "Size of the database and its log")
         self.disk_free = gauge("bot_disk_free_bytes", "Free space where the database lies")
         self.preload_items = gauge("bot_preload_items", "Items preloaded at start, by part", "part")
+
+
+def _quick(metric: _Metric) -> _Metric:
+    """The same metric, whose `labels` remembers what it found: 2 us each time, some twenty times a turn.
+
+    Not for a metric whose labels are ever removed: it would go on counting on what nobody shows any more.
+    """
+    metric.labels = lru_cache(maxsize=_LABELS_KEPT, typed=True)(metric.labels)  # type: ignore[method-assign]
+    return metric
 
 
 def total(metric: Counter | Gauge, **labels: str) -> float:

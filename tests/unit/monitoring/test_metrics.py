@@ -5,10 +5,13 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
+import pytest
 from prometheus_client.metrics import MetricWrapperBase
 
 from config.settings import ROOT
-from monitoring.metrics import Metrics
+from domain.answers import Origin
+from domain.messages import Language
+from monitoring.metrics import Metrics, total
 
 ROOMS = ("agent", "bot", "channels", "handlers", "memory", "monitoring", "rag")
 WRITES = frozenset({"inc", "dec", "set", "observe"})
@@ -52,3 +55,22 @@ def test_every_metric_has_a_writer() -> None:
         }, path
         written.add(name)
     assert declared() - written == set()
+
+
+def test_labels_mean_the_same_however_they_are_given() -> None:
+    metrics = Metrics()
+    metrics.answers.labels(origin=Origin.MODEL, language=Language.FRENCH).inc()
+    metrics.answers.labels(language="fr", origin="model").inc()
+    metrics.answers.labels(origin=Origin.MODEL, language=Language.FRENCH).inc()
+    assert total(metrics.answers, origin="model", language="fr") == 3
+    with pytest.raises(ValueError, match="label"):
+        metrics.answers.labels(origin="model")
+
+
+def test_other_labels_are_counted_apart() -> None:
+    metrics = Metrics()
+    for number in range(600):  # more than are remembered
+        metrics.errors.labels(where=f"job:{number}").inc()
+        metrics.errors.labels(where="turn").inc()
+    assert total(metrics.errors, where="turn") == 600
+    assert total(metrics.errors) == 1200
