@@ -13,6 +13,7 @@ from typing import Any
 import aiohttp
 import orjson
 
+from channels.line import Line
 from channels.telegram_parse import ALLOWED_UPDATES, update_id_of
 from channels.telegram_request import BotEndpoint, OutcomeUnknown, RequestNotSent, call, decoded, retry_after
 from channels.telegram_updates import SetAside, Updates
@@ -54,7 +55,7 @@ class TelegramPoller:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.trouble = ""
-        self._session = session
+        self._line = Line(session, endpoint.base_url)
         self._endpoint = endpoint
         self._updates = Updates(endpoint.account, accept, set_aside, clock=clock)
         self._busy = busy
@@ -108,7 +109,7 @@ class TelegramPoller:
         }
         seconds = self._waits.poll + _GRACE_SECONDS
         url = self._endpoint.method_url("getUpdates")
-        return await call(self._session, url, orjson.dumps(asking), seconds=seconds)
+        return await call(self._line, url, orjson.dumps(asking), seconds=seconds)
 
     async def _take(self, body: bytes) -> float:
         updates = decoded(body).get("result")
@@ -166,7 +167,7 @@ class TelegramPoller:
         url = self._endpoint.method_url("deleteWebhook")
         try:
             status, _, _ = await call(
-                self._session, url, b'{"drop_pending_updates":false}', seconds=_CALL_SECONDS
+                self._line, url, b'{"drop_pending_updates":false}', seconds=_CALL_SECONDS
             )
         except (RequestNotSent, OutcomeUnknown) as error:
             return self._failed(error.message)
