@@ -18,7 +18,9 @@ _MAX_CALLBACK_BYTES = 64
 _NUMBER = re.compile(r"^\d{1,2}\. ")  # how our buttons show the digit that means the same
 _PRESENT = frozenset({"creator", "administrator", "member", "restricted"})
 _BLOCKING = {"kicked": "blocked", "member": "unblocked"}
-_FORWARD_SIGNS = ("forward_origin", "forward_date", "forward_from", "via_bot", "sender_business_bot")
+_FORWARD_SIGNS = frozenset(
+    {"forward_origin", "forward_date", "forward_from", "via_bot", "sender_business_bot"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,7 @@ def _context(message: Mapping[str, Any]) -> dict[str, Any]:
         extras["message_id"] = message_id
     if (answered := integer_of(mapping_of(message.get("reply_to_message")).get("message_id"))) is not None:
         extras["reply_to"] = answered
-    if any(sign in message for sign in _FORWARD_SIGNS):
+    if not _FORWARD_SIGNS.isdisjoint(message):
         extras["forwarded"] = True
     return extras
 

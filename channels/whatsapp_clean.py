@@ -8,6 +8,7 @@ from typing import Any
 
 TEXT_LIMIT = 8192  # twice what WhatsApp lets a subscriber type
 _MARKS_IN_A_ROW = 4
+_FIRST_MARK = "\u0300"
 # Lone surrogates break UTF-8; NUL and controls break SQLite, logs and terminals; bidi overrides hide text.
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _UNWANTED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
@@ -18,7 +19,7 @@ def text_of(value: object, limit: int = TEXT_LIMIT) -> str:
     if not isinstance(value, str):
         return ""
     text = value[:limit].replace("\r\n", "\n")
-    if not text.isascii():
+    if not text.isascii() and max(text) >= _FIRST_MARK:  # below it all is NFC: French and Hausa
         text = _SURROGATES.sub("\ufffd", text)
         text = _without_towers(unicodedata.normalize("NFC", text))[:limit]
     return _UNWANTED.sub("", text).strip()
