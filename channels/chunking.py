@@ -76,11 +76,12 @@ def split_reply(reply: Reply, limits: Limits, words: PartWords) -> Split:
         return Split((replace(reply, text=reply.text.strip()),))
     max_parts = MAX_PARTS if reply.attachment is None else MAX_PARTS - 1
     texts, rest = split_text(reply.text, limits, max_parts=max_parts, more=words.more)
-    parts = [Reply(text, purpose=reply.purpose) for text in texts or (words.empty,)]
+    *before, last = texts or (words.empty,)
+    parts = [Reply(text, purpose=reply.purpose) for text in before]
     if reply.attachment is None:
-        parts[-1] = replace(parts[-1], choices=reply.choices)
+        parts.append(Reply(last, choices=reply.choices, purpose=reply.purpose))
     else:
-        parts.append(replace(reply, text=""))
+        parts += (Reply(last, purpose=reply.purpose), replace(reply, text=""))
     return Split(tuple(parts), rest)
 
 
