@@ -42,7 +42,7 @@ class Line:
         async with asyncio.timeout(limits.total):
             connection = await self._connect(limits)
             try:
-                answer = await _exchange(connection, head.encode("ascii") + body)
+                answer = await _exchange(connection, head.encode("ascii") + body, limits)
             except BaseException:
                 connection.close()  # nobody knows what is still on its way there
                 raise
@@ -66,12 +66,15 @@ class Line:
             raise aiohttp.ConnectionTimeoutError("no connection in time") from error
 
 
-async def _exchange(connection: Connection, request: bytes) -> tuple[int, bytes, Mapping[str, str]]:
+async def _exchange(
+    connection: Connection, request: bytes, limits: aiohttp.ClientTimeout
+) -> tuple[int, bytes, Mapping[str, str]]:
     protocol, transport = connection.protocol, connection.transport
     if protocol is None or transport is None:
         raise aiohttp.ServerDisconnectedError
-    protocol.set_response_params(read_until_eof=True)
+    protocol.set_response_params(read_until_eof=True, read_timeout=limits.sock_read)
     transport.write(request)
+    protocol.start_timeout()
     try:
         message, content = await protocol.read()
         while message.code < 200:  # "go on", "early hints": the answer itself follows

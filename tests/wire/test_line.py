@@ -139,6 +139,14 @@ async def test_a_late_answer_is_never_taken_for_the_next_one(begun: bytes) -> No
 
 
 @pytest.mark.parametrize("begun", BEGUN, ids=["head", "body"])
+async def test_a_server_that_falls_silent(begun: bytes) -> None:
+    async with line_to(begun, OK) as (_, line, base):
+        with pytest.raises(TimeoutError):
+            await line.post(base, BODY, aiohttp.ClientTimeout(total=60, sock_read=0.1))
+        assert (await line.post(base, BODY, limits()))[1] == b"ok"
+
+
+@pytest.mark.parametrize("begun", BEGUN, ids=["head", "body"])
 async def test_a_call_cut_off_ends_its_connection(begun: bytes) -> None:
     async with line_to(begun, OK) as (server, line, base):
         cut = asyncio.create_task(line.post(base, BODY, limits()))
