@@ -6,11 +6,10 @@ import asyncio
 import logging
 
 from langchain_core.messages import HumanMessage
-from langchain_core.runnables import RunnableConfig
 
 from agent.calling import Caller
 from agent.embedded import Embedded
-from agent.graph import MOST_STEPS, Graph
+from agent.graph import Graph, run_graph
 from agent.language import detect
 from agent.shield import pseudonymise
 from agent.work import Work
@@ -43,14 +42,10 @@ class Agent:
     async def answer(self, question: Question) -> Answer:
         """Answer within the turn's time limit. Raises only what the checkpointer raises."""
         work = self._work(question)
-        config: RunnableConfig = {
-            "configurable": {"thread_id": str(question.key)},
-            "recursion_limit": MOST_STEPS,
-        }
         asked = HumanMessage(work.text, id=question.message_id)
         try:
             async with asyncio.timeout(self._turn_timeout):
-                await self._graph.ainvoke({"messages": [asked]}, config, context=work, durability="exit")
+                await run_graph(self._graph, str(question.key), asked, work)
         except TimeoutError:
             logger.warning("turn out of time", extra={"action": "turn_timeout"})
         return work.answer or self._composed(work)

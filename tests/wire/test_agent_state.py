@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from config.settings import ROOT
 from domain.messages import ChatKey
 from memory.checkpointer import Checkpointer
 from memory.opening import open_store
@@ -36,6 +38,18 @@ async def test_a_restart_goes_on_with_the_talk(store: SqliteStore) -> None:
         assert [m["content"] for m in rig.server.bodies[0]["messages"][1:2]] == [QUESTION]
         assert "[1] 2000 F, 2 Go, validité 30 jours" in rig.server.bodies[0]["messages"][-1]["content"]
         assert [m.id for m in await rig.state()] == ["web:1", "web:1:answer", "web:2", "web:2:answer"]
+
+
+async def test_the_state_of_an_earlier_release_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "released.db"
+    shutil.copy(ROOT / "tests" / "data" / "schema-1.db", path)
+    async with open_store(path) as store:
+        (session,) = await store.sessions.recent(5)
+        async with agent_rig(rag, saver=checkpointer(store)) as rig:
+            await rig.ask("et pour le mois ?", chat=session.key.chat)
+            assert QUESTION in [m["content"] for m in rig.server.bodies[0]["messages"][1:5]]
+            said = [m.type for m in await rig.state(session.key.chat)]
+            assert said == ["human", "ai", "human", "ai", "human", "ai"]
 
 
 async def test_a_turn_whose_commit_failed_is_run_again_from_the_same_state(store: SqliteStore) -> None:

@@ -147,6 +147,19 @@ async def test_a_cancelled_turn_leaves_nothing_half_done() -> None:
         assert [m.type for m in await again.state()] == ["human", "ai"]
 
 
+async def test_a_turn_cancelled_in_its_repair_leaves_nothing_to_the_next() -> None:
+    async with agent_rig([answer("Composez *999#."), answer(TRUE_DRAFT, delay=30)]) as rig:
+        turn = asyncio.create_task(rig.ask(message_id="web:x"))
+        await rig.until_called(2)
+        turn.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await turn
+    async with agent_rig([answer(TRUE_DRAFT)], saver=rig.saver) as again:
+        got = await again.ask(message_id="web:y")
+        assert (got.origin, got.model_calls, got.blocked) == (Origin.MODEL, 1, 0)
+        assert [m.id for m in await again.state()] == ["web:x", "web:y", "web:y:answer"]
+
+
 async def test_what_the_model_is_told_about_the_turn() -> None:
     async with agent_rig([answer("Ban samu ba.")]) as rig:
         await rig.ask("ina son data ta mako na 500 F", known="Préfère le haoussa.")
