@@ -57,8 +57,9 @@ class Breaker:
         """The call was answered usefully."""
         self._failures = 0
         self._probing = False
-        self._opened_at = None
-        self._gauge.set(0)
+        if self._opened_at is not None:
+            self._opened_at = None
+            self._gauge.set(0)
 
     def failed(self) -> None:
         """The call failed in a way that says something about the server."""

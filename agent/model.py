@@ -34,6 +34,7 @@ from config.settings import OPENAI_URL
 from domain.errors import ModelFailed, ModelRefused, RateLimited
 
 MAX_RESPONSE_BYTES = 2 * 1024 * 1024
+_ARGUMENTS = json.JSONEncoder(ensure_ascii=False)  # `json.dumps` would make one for each call
 _ROLES: dict[type[BaseMessage], str] = {SystemMessage: "system", HumanMessage: "user"}
 
 
@@ -179,8 +180,7 @@ def _wire_assistant(message: AIMessage) -> dict[str, Any]:
     if message.tool_calls or message.invalid_tool_calls:
         wire["content"] = message.content or None
         wire["tool_calls"] = [
-            _wire_call(c["id"], c["name"], json.dumps(c["args"], ensure_ascii=False))
-            for c in message.tool_calls
+            _wire_call(c["id"], c["name"], _ARGUMENTS.encode(c["args"])) for c in message.tool_calls
         ] + [_wire_call(c["id"], c["name"] or "", c["args"] or "") for c in message.invalid_tool_calls]
     return wire
 

@@ -163,7 +163,8 @@ class Checkpointer(BaseCheckpointSaver[str]):
             finally:
                 self.forget(thread_id)
         elif namespace == _ROOT:
-            staged.take(write, own(CheckpointTuple(named, checkpoint, facts, None, [])))
+            # LangGraph gives its savers a copy of their own; whoever reads the state gets another.
+            staged.take(write, CheckpointTuple(named, checkpoint, facts, None, []))
         return named
 
     def with_allowlist(self, extra_allowlist: Collection[tuple[str, ...]]) -> BaseCheckpointSaver[str]:
