@@ -187,15 +187,19 @@ class Rig:
         """Let that share of the model's answers be empty or broken from now on."""
         await self._post(self.model.removesuffix("/v1") + "/control/faults", {"chance": chance})
 
-    async def quiet(self, count: int, *, silence: float = 6.0, most: float = 60.0) -> None:
-        """Until so many replies are there, or after the first one nothing was sent for `silence` seconds."""
+    async def quiet(self, count: int, *, silence: float = 2.5, most: float = 60.0) -> None:
+        """Until so many replies are there, or after the first one the bot fell silent.
+
+        Silent is who for `silence` seconds neither sent anything nor asked the model, which answers sooner.
+        """
         over = time.monotonic() + most
-        seen, since = 0, time.monotonic()
-        while seen < count and time.monotonic() < over:
-            now = int((await self.stats())["sent"])
-            if now != seen:
-                seen, since = now, time.monotonic()
-            if seen and time.monotonic() - since > silence:
+        sent, signs, since = 0, (0, 0), time.monotonic()
+        while sent < count and time.monotonic() < over:
+            sent = int((await self.stats())["sent"])
+            now = (sent, int((await self.model_stats())["calls"]))
+            if now != signs:
+                signs, since = now, time.monotonic()
+            if sent and time.monotonic() - since > silence:
                 return
             await asyncio.sleep(0.05)
 

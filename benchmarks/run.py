@@ -14,6 +14,7 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -27,7 +28,7 @@ Row = dict[str, float]
 Rows = dict[str, Row]
 Found = TypeVar("Found")
 COMPARED = (OURS, TEXTBOOK)
-LAST_TURN = {OURS: 500, TEXTBOOK: 200}  # the textbook bot would need minutes for the rest
+LAST_TURN = {OURS: 500, TEXTBOOK: 100}  # the textbook bot would need minutes for the rest
 QUICK = Size(chats=20, turns=2, crowd=20, crowd_seconds={"in_a_turn": 2.0, "reading": 2.0})
 # What is timed runs alone; what is only counted or weighed runs side by side at the end.
 TIMED = ("speed", "delay", "growth", "stored")
@@ -76,7 +77,11 @@ class Bench:
         return {"speed": rows, "commits": await speed.bare_commits()}
 
     async def delay(self) -> dict[str, Any]:
-        rows = await by_turns(COMPARED, self._rounds, lambda name: speed.delay(name, self._size), medians_of)
+        async with AsyncExitStack() as stack:
+            bots = {name: await stack.enter_async_context(speed.slow_model(name)) for name in COMPARED}
+            rows = await by_turns(
+                COMPARED, self._rounds, lambda name: bots[name].meet(self._size), medians_of
+            )
         return {"delay": rows, "crowd": self._size.crowd}
 
     async def growth(self) -> dict[str, Any]:
@@ -103,12 +108,16 @@ class Bench:
 
     async def idle(self) -> dict[str, Any]:
         """The textbook bot gets a hundredth of the sessions."""
-        found = {}
-        for name, sessions in zip(COMPARED, (200, 20) if self._quick else (10_000, 100), strict=True):
+
+        async def weigh(name: str, sessions: int) -> Row:
             arguments = ("idle", "--bot", name, "--sessions", str(sessions))
-            found[name] = await grow(*arguments, model=name != OURS, disk=False, seconds=600.0)
-            _say(f"idle, {name}: {_short(found[name])}")
-        return {"idle": found}
+            found: Row = await grow(*arguments, model=name != OURS, disk=False, seconds=600.0)
+            _say(f"idle, {name}: {_short(found)}")
+            return found
+
+        sessions = (200, 20) if self._quick else (10_000, 100)
+        rows = await asyncio.gather(*map(weigh, COMPARED, sessions))
+        return {"idle": dict(zip(COMPARED, rows, strict=True))}
 
     async def measure(self, parts: Sequence[str], keep: Callable[[dict[str, Any]], None]) -> None:
         """Every part asked for; each hands its figures over as soon as it has them."""

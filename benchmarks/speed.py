@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
-from benchmarks.procs import running
+from benchmarks.procs import Child, running
 from benchmarks.questions import question
 from benchmarks.rig import ECHO_AIOGRAM, ECHO_PTB, OURS, TEXTBOOK, Rig, open_rig
 
@@ -71,17 +71,33 @@ async def saturate(name: str, size: Size) -> Row:
         }
 
 
-async def delay(bot: str, size: Size) -> dict[str, Row]:
-    """What the bot adds to a model that takes a second for each call, by crowd."""
-    found = {}
-    async with open_rig(delay=MODEL_SECONDS) as rig, rig.bot(bot) as child:
-        await rig.load("--chats", "20", "--turns", "1", "--workers", "20", "--first-text", "900000")
-        for number, (crowd, think) in enumerate(CROWDS.items(), start=1):
+class Crowds:
+    """A running bot whose model takes a second for each call; crowds come to it again and again."""
+
+    def __init__(self, rig: Rig, child: Child) -> None:
+        self._rig = rig
+        self._child = child
+        self._met = 0
+
+    async def meet(self, size: Size) -> dict[str, Row]:
+        """What the bot adds to its model, by crowd. Each crowd is new and asks what nobody asked before."""
+        found = {}
+        rig, child = self._rig, self._child
+        for crowd, think in CROWDS.items():
+            self._met += 1
             before, cpu = await rig.model_stats(), child.cpu()
-            seen = await rig.load(*_talk(size, number, think, size.crowd_seconds[crowd]))
+            seen = await rig.load(*_talk(size, self._met, think, size.crowd_seconds[crowd]))
             after, cpu = await rig.model_stats(), child.cpu() - cpu
             found[crowd] = _added(before, after, seen) | {"cpu_share": cpu / seen["seconds"]}
-    return found
+        return found
+
+
+@asynccontextmanager
+async def slow_model(bot: str) -> AsyncIterator[Crowds]:
+    """The bot, warm. It costs nothing while nobody asks, so both bots may wait for their next round."""
+    async with open_rig(delay=MODEL_SECONDS) as rig, rig.bot(bot) as child:
+        await rig.load("--chats", "20", "--turns", "1", "--workers", "20", "--first-text", "900000")
+        yield Crowds(rig, child)
 
 
 def _added(before: Row, after: Row, seen: Row) -> Row:

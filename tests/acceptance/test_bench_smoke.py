@@ -13,7 +13,7 @@ from benchmarks.questions import mixed
 from benchmarks.report import CROWD_LABELS, LABELS, LOSSES, write
 from benchmarks.rig import ECHO_AIOGRAM, ECHO_PTB, OURS, TEXTBOOK, grow
 from benchmarks.run import medians_of
-from benchmarks.speed import CROWDS, WHATSAPP, Size
+from benchmarks.speed import CROWDS, WHATSAPP, Row, Size
 
 BOTS = (OURS, TEXTBOOK, WHATSAPP, ECHO_PTB, ECHO_AIOGRAM)
 pytestmark = pytest.mark.timeout(300)  # some twenty processes start here
@@ -38,11 +38,17 @@ async def test_every_bot_answers_all_it_is_asked(tmp_path: Path) -> None:
     assert (tmp_path / "images" / "bench.png").stat().st_size > 10_000
 
 
+async def met(bot: str, crowd: Size) -> dict[str, Row]:
+    async with speed.slow_model(bot) as crowds:
+        await crowds.meet(crowd)
+        return await crowds.meet(crowd)  # a second crowd finds a bot that answers it like the first
+
+
 async def test_what_is_counted_and_weighed_is_there() -> None:
     crowd = Size(crowd=4, crowd_seconds=dict.fromkeys(CROWDS, 0.5))
     cut, added, long = await asyncio.gather(
         losses.failing_sends(OURS, "reset_processed", messages=10, chance=0.4),
-        speed.delay(OURS, crowd),
+        met(OURS, crowd),
         grow("turns", "--turns", "10"),
     )
     assert (cut["asked"], cut["lost"]) == (10, 0)
