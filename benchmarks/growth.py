@@ -27,7 +27,7 @@ from benchmarks.questions import question
 from config.settings import ROOT, Settings, harden_libraries
 from memory.indexing import rebuild
 
-MARKS = (1, 10, 50, 100, 200, 500)
+MARKS = (1, 10, 50, 200, 500)
 WINDOW = 10  # turns around a mark that are averaged
 SEEDS = 100  # chats that really talk before they are copied
 _FIRST_SEED = 100  # all their names are of the same length

@@ -28,7 +28,7 @@ Row = dict[str, float]
 Rows = dict[str, Row]
 Found = TypeVar("Found")
 COMPARED = (OURS, TEXTBOOK)
-LAST_TURN = {OURS: 500, TEXTBOOK: 100}  # the textbook bot would need minutes for the rest
+LAST_TURN = {OURS: 500, TEXTBOOK: 200}  # the textbook bot would need minutes for the rest
 QUICK = Size(chats=20, turns=2, crowd=20, crowd_seconds={"in_a_turn": 2.0, "reading": 2.0})
 # What is timed runs alone; what is only counted or weighed runs side by side at the end.
 TIMED = ("speed", "delay", "growth", "stored")
