@@ -47,8 +47,8 @@ class Staged(Protocol):
 class Staging(Protocol):
     """The checkpointer as a turn needs it."""
 
-    def staging(self, thread_id: str) -> AbstractContextManager[Staged]:
-        """Hold back what is written to the thread while the block is open."""
+    def staging(self, thread_id: str, *, new: bool = False) -> AbstractContextManager[Staged]:
+        """Hold back what is written to the thread while the block is open; a `new` one has no state yet."""
         ...
 
     def forget(self, thread_id: str) -> None:
@@ -121,7 +121,7 @@ class TurnRunner:
 
     async def _answer(self, turn: Turn) -> None:
         opened = await self._open(turn)
-        with self._states.staging(str(turn.key)) as staged:
+        with self._states.staging(str(turn.key), new=opened.context.new_session) as staged:
             async with typing_shown(opened.channel, opened.context):
                 outcome = await self._decide(opened)
             commit = self._commit_of(opened, outcome, staged.write)

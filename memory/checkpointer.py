@@ -28,6 +28,7 @@ from langgraph.checkpoint.base import (
 from langgraph.checkpoint.serde.types import INTERRUPT
 
 from domain.errors import BadInput, BotError, StoreCorrupt
+from memory.checkpoint_tuples import ROOT, config_of, decoded, matches, names
 from memory.checkpoints import Checkpoints, PendingWrite, StoredCheckpoint
 from memory.records import CheckpointWrite
 from memory.serializer import StateSerializer
@@ -35,8 +36,6 @@ from memory.staging import Staged
 from memory.state_cache import StateCache, own
 
 logger = logging.getLogger(__name__)
-
-_ROOT = ""  # namespace of a graph that is not inside another
 
 
 class Checkpointer(BaseCheckpointSaver[str]):
@@ -80,15 +79,16 @@ class Checkpointer(BaseCheckpointSaver[str]):
         self._cache.drop(thread_id)
 
     @contextmanager
-    def staging(self, thread_id: str) -> Iterator[Staged]:
+    def staging(self, thread_id: str, *, new: bool = False) -> Iterator[Staged]:
         """Hold back what is written to the thread while the block is open.
 
+        A `new` thread has nothing on disk, so nothing is looked for.
         Unless `keep()` was called the thread's cached state is forgotten on leaving, whatever happened.
         Pending writes are not held: a turn that ends in its middle is run again from the inbox.
         """
         if thread_id in self._staged:
             raise RuntimeError("one turn per chat: this thread is staged already")
-        staged = self._staged[thread_id] = Staged(self._cache, thread_id)
+        staged = self._staged[thread_id] = Staged(self._cache, thread_id, new=new)
         try:
             yield staged
         finally:
@@ -98,12 +98,14 @@ class Checkpointer(BaseCheckpointSaver[str]):
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """The named checkpoint, or the latest. An unreadable state is set aside and counts as none."""
-        thread_id, namespace, checkpoint_id = _names(config)
-        if namespace == _ROOT:
+        thread_id, namespace, checkpoint_id = names(config)
+        if namespace == ROOT:
             known = self._known(thread_id)
             if known is not None and checkpoint_id in {None, known.checkpoint["id"]}:
                 return known
-        if namespace != _ROOT or checkpoint_id is not None:
+            if known is None and self._is_new(thread_id):
+                return None
+        if namespace != ROOT or checkpoint_id is not None:
             state, _ = await self._load(thread_id, namespace, checkpoint_id)
             return state
         return await self._load_latest(thread_id)
@@ -130,7 +132,7 @@ class Checkpointer(BaseCheckpointSaver[str]):
             if given == limit:
                 return
             state = await self._readable(stored)
-            if state is not None and _matches(state.metadata, filter):
+            if state is not None and matches(state.metadata, filter):
                 given += 1
                 yield state
 
@@ -142,7 +144,7 @@ class Checkpointer(BaseCheckpointSaver[str]):
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
         """Store a checkpoint, or stage it."""
-        thread_id, namespace, parent_id = _names(config)
+        thread_id, namespace, parent_id = names(config)
         facts = get_serializable_checkpoint_metadata(config, metadata)
         staged = self._staged.get(thread_id)
         kind, blob = self.serde.dumps_for(thread_id, checkpoint)
@@ -156,13 +158,13 @@ class Checkpointer(BaseCheckpointSaver[str]):
             metadata=json.dumps(facts, ensure_ascii=False).encode("utf-8", "replace"),
             run_id=facts.get("run_id"),
         )
-        named = _config(thread_id, namespace, checkpoint["id"])
+        named = config_of(thread_id, namespace, checkpoint["id"])
         if staged is None:
             try:
                 await self._checkpoints.put(write)
             finally:
                 self.forget(thread_id)
-        elif namespace == _ROOT:
+        elif namespace == ROOT:
             # LangGraph gives its savers a copy of their own; whoever reads the state gets another.
             staged.take(write, CheckpointTuple(named, checkpoint, facts, None, []))
         return named
@@ -184,7 +186,7 @@ class Checkpointer(BaseCheckpointSaver[str]):
         task_path: str = "",
     ) -> None:
         """Store writes of a task that belong to a checkpoint. While staging there are none to keep."""
-        thread_id, namespace, checkpoint_id = _names(config)
+        thread_id, namespace, checkpoint_id = names(config)
         if thread_id in self._staged:
             if any(channel == INTERRUPT for channel, _ in writes):
                 raise BadInput("a graph cannot be interrupted inside a turn: its writes would be lost")
@@ -248,10 +250,14 @@ class Checkpointer(BaseCheckpointSaver[str]):
             return own(staged.state)
         return self._cache.get(thread_id)
 
+    def _is_new(self, thread_id: str) -> bool:
+        staged = self._staged.get(thread_id)
+        return staged is not None and staged.new
+
     async def _load_latest(self, thread_id: str) -> CheckpointTuple | None:
         ticket, state, size = self._cache.loading(thread_id), None, 0
         try:
-            state, size = await self._load(thread_id, _ROOT, None)
+            state, size = await self._load(thread_id, ROOT, None)
         finally:
             self._cache.loaded(thread_id, ticket, state, size)
         return None if state is None else own(state)
@@ -271,7 +277,7 @@ class Checkpointer(BaseCheckpointSaver[str]):
 
     async def _readable(self, stored: StoredCheckpoint) -> CheckpointTuple | None:
         try:
-            return self._decode(stored)
+            return decoded(stored, self.serde)
         except StoreCorrupt as error:
             await self._set_aside(stored.checkpoint.thread_id, error)
             return None
@@ -283,23 +289,6 @@ class Checkpointer(BaseCheckpointSaver[str]):
         with suppress(BotError):  # on a damaged page even this may fail; the session starts afresh anyway
             await self._checkpoints.quarantine(thread_id, error=str(error), at=self._clock())
 
-    def _decode(self, stored: StoredCheckpoint) -> CheckpointTuple:
-        """Raises StoreCorrupt."""
-        row = stored.checkpoint
-        checkpoint = self.serde.loads_for(row.thread_id, (row.kind, row.blob))
-        if not isinstance(checkpoint, dict) or not checkpoint.keys() >= {"id", "channel_values", "v"}:
-            raise StoreCorrupt("state is no checkpoint")
-        try:
-            metadata = json.loads(row.metadata)
-        except ValueError as error:
-            raise StoreCorrupt("metadata of a state cannot be read") from error
-        writes = [
-            (w.task_id, w.channel, self.serde.loads_for(w.thread_id, (w.kind, w.blob))) for w in stored.writes
-        ]
-        parent = _config(row.thread_id, row.namespace, row.parent_id) if row.parent_id else None
-        config = _config(row.thread_id, row.namespace, row.checkpoint_id)
-        return CheckpointTuple(config, checkpoint, metadata, parent, writes)  # type: ignore[arg-type]
-
 
 def next_version(current: str | None) -> str:
     """Versions sort as text; a whole checkpoint is one blob, so they need no random part."""
@@ -309,22 +298,3 @@ def next_version(current: str | None) -> str:
 
 # LangGraph inspects it in every run; a signature that is there already need not be made again.
 Checkpointer.aput_writes.__signature__ = inspect.signature(Checkpointer.aput_writes)  # type: ignore[attr-defined]
-
-
-def _names(config: RunnableConfig) -> tuple[str, str, str | None]:
-    named = config["configurable"]
-    return str(named["thread_id"]), named.get("checkpoint_ns") or _ROOT, named.get("checkpoint_id")
-
-
-def _config(thread_id: str, namespace: str, checkpoint_id: str) -> RunnableConfig:
-    return {
-        "configurable": {
-            "thread_id": thread_id,
-            "checkpoint_ns": namespace,
-            "checkpoint_id": checkpoint_id,
-        }
-    }
-
-
-def _matches(metadata: CheckpointMetadata, wanted: dict[str, Any] | None) -> bool:
-    return all(metadata.get(name) == value for name, value in (wanted or {}).items())

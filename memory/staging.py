@@ -9,11 +9,15 @@ from memory.state_cache import StateCache
 
 
 class Staged:
-    """The latest checkpoint of one turn: `write` joins its commit, `keep()` follows the commit."""
+    """The latest checkpoint of one turn: `write` joins its commit, `keep()` follows the commit.
 
-    def __init__(self, cache: StateCache, thread_id: str) -> None:
+    `new` says that the thread has none on disk.
+    """
+
+    def __init__(self, cache: StateCache, thread_id: str, *, new: bool) -> None:
         self._cache = cache
         self._thread_id = thread_id
+        self.new = new
         self.write: CheckpointWrite | None = None
         self.state: CheckpointTuple | None = None
         self.kept = False

@@ -89,6 +89,17 @@ async def test_turns_leave_one_row_whatever_their_number(
     assert await history(fresh) == await history(saver) == texts
 
 
+async def test_of_a_new_thread_nothing_is_looked_for(store: SqliteStore, saver: Checkpointer) -> None:
+    await say(saver, "avant")  # there all the same: nobody asks the disk
+    saver.forget(str(key()))
+    with saver.staging(str(key()), new=True) as staged:
+        assert await history(saver) == []
+        assert await say(saver, "bonjour") == ["bonjour", "réponse 1"]
+        assert await history(saver) == ["bonjour", "réponse 1"]
+        staged.keep()
+    assert await history(saver) == ["bonjour", "réponse 1"]
+
+
 async def test_an_aborted_turn_leaves_the_state_before_it(store: SqliteStore, saver: Checkpointer) -> None:
     before = await turn(store, saver, "première", name="1")
     with pytest.raises(ZeroDivisionError), saver.staging(str(key())):  # noqa: PT012
