@@ -6,9 +6,9 @@
         (a draft that says what no record says)
 
 `answer` retrieves, lets the model draft, grounds the draft. The loop of model and tools runs inside it, so a
-cancelled turn leaves no tool call without its result. A step costs 0.75 ms of CPU, a tenth of a turn: there
+cancelled turn leaves no tool call without its result. A step costs some tenths of a millisecond of CPU: there
 is a node only where the way parts. Nodes route with `Command`, which costs nothing; a conditional edge costs
-a third of a millisecond. Only `messages` is state; the turn's own data travel in the runtime context.
+half a step. Only `messages` is state; the turn's own data travel in the runtime context.
 """
 
 from typing import Annotated, Any, TypedDict

@@ -32,6 +32,7 @@ from pydantic import PrivateAttr, SecretStr
 
 from config.settings import OPENAI_URL
 from domain.errors import ModelFailed, ModelRefused, RateLimited
+from transport.line import Line
 
 MAX_RESPONSE_BYTES = 2 * 1024 * 1024
 _ARGUMENTS = json.JSONEncoder(ensure_ascii=False)  # `json.dumps` would make one for each call
@@ -41,7 +42,7 @@ _ROLES: dict[type[BaseMessage], str] = {SystemMessage: "system", HumanMessage: "
 class ChatModel(ChatOpenAI):
     """One HTTP session, one attempt per call, no streaming, the same wire body as the stock class."""
 
-    _line: _Line = PrivateAttr()
+    _completions: Completions = PrivateAttr()
 
     @classmethod
     def build(
@@ -68,31 +69,24 @@ class ChatModel(ChatOpenAI):
             streaming=False,
             cache=False,
         )
-        headers = {"Content-Type": "application/json"}
-        if key is not None:
-            headers["Authorization"] = f"Bearer {key.get_secret_value()}"
         parameters = dict(chat._default_params)
         if "max_tokens" in parameters:
             parameters["max_completion_tokens"] = parameters.pop("max_tokens")
-        chat._line = _Line(
-            http,
-            f"{(base_url or OPENAI_URL).rstrip('/')}/chat/completions",
-            headers,
+        server = (base_url or OPENAI_URL).rstrip("/")
+        headers = {} if key is None else {"Authorization": f"Bearer {key.get_secret_value()}"}
+        chat._completions = Completions(
+            Line(http, server, headers=headers, most=MAX_RESPONSE_BYTES),
+            f"{server}/chat/completions",
             # A slow server that was given more than 15 s may also be silent for longer than ten.
             aiohttp.ClientTimeout(total=timeout, sock_connect=5, sock_read=max(10.0, timeout * 2 / 3)),
             parameters,
         )
         return chat
 
-    async def complete(
-        self, messages: Sequence[BaseMessage], *, tools: Sequence[Mapping[str, Any]] = ()
-    ) -> AIMessage:
-        """One model call. Raises ModelFailed, RateLimited or ModelRefused."""
-        line = self._line
-        body = {**line.parameters, "messages": [wire_message(m) for m in messages]}
-        if tools:
-            body["tools"] = tools
-        return read_completion(await line.post(orjson.dumps(body)))
+    @property
+    def completions(self) -> Completions:
+        """The same calls without LangChain around them."""
+        return self._completions
 
     async def _agenerate(
         self,
@@ -102,43 +96,39 @@ class ChatModel(ChatOpenAI):
         **kwargs: Any,
     ) -> ChatResult:
         body = self._get_request_payload(messages, stop=stop, **kwargs)
-        message = read_completion(await self._line.post(orjson.dumps(body)))
+        message = await self._completions.ask(body)
         return ChatResult(generations=[ChatGeneration(message=message)])
 
 
 @dataclass(frozen=True, slots=True)
-class _Line:
-    """The way to the server. Apart from the model, whose attributes pydantic looks up slowly."""
+class Completions:
+    """One server and its parameters. Apart from ChatModel, whose attributes pydantic looks up slowly."""
 
-    http: aiohttp.ClientSession
+    line: Line
     url: str
-    headers: Mapping[str, str]
     limits: aiohttp.ClientTimeout
     parameters: Mapping[str, Any]
 
-    async def post(self, body: bytes) -> bytes:
-        """The body of the answer. Raises ModelFailed, RateLimited or ModelRefused."""
+    async def complete(
+        self, messages: Sequence[BaseMessage], *, tools: Sequence[Mapping[str, Any]] = ()
+    ) -> AIMessage:
+        """One model call. Raises ModelFailed, RateLimited or ModelRefused."""
+        body = {**self.parameters, "messages": [wire_message(m) for m in messages]}
+        if tools:
+            body["tools"] = tools
+        return await self.ask(body)
+
+    async def ask(self, body: Mapping[str, Any]) -> AIMessage:
+        """What the server answers to a whole body. Raises like `complete`."""
         try:
-            async with self.http.post(
-                self.url, data=body, headers=self.headers, timeout=self.limits, allow_redirects=False
-            ) as response:
-                if response.status != 200:
-                    raise _fault(response.status, response.headers.get("Retry-After"))
-                return await _bounded(response)
+            status, answer, headers = await self.line.post(self.url, orjson.dumps(body), self.limits)
         except TimeoutError as error:
             raise ModelFailed("the model did not answer in time") from error
         except (aiohttp.ClientError, OSError) as error:
             raise ModelFailed(f"no connection to the model: {type(error).__name__}") from error
-
-
-async def _bounded(response: aiohttp.ClientResponse) -> bytes:
-    body = await response.content.read(MAX_RESPONSE_BYTES)
-    while not response.content.at_eof():
-        more = await response.content.read(MAX_RESPONSE_BYTES)
-        body += more
-        if len(body) > MAX_RESPONSE_BYTES:
-            raise ModelFailed("the model's answer is too large")
-    return body
+        if status != 200:
+            raise _fault(status, headers.get("Retry-After"))
+        return read_completion(answer)
 
 
 def _fault(status: int, retry_after: str | None) -> Exception:

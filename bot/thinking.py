@@ -82,4 +82,4 @@ def _model(core: Core) -> Completes | None:
         key=settings.openai_api_key,
         timeout=settings.llm_timeout,
         max_tokens=settings.llm_max_tokens,
-    )
+    ).completions

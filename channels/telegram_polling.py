@@ -13,7 +13,6 @@ from typing import Any
 import aiohttp
 import orjson
 
-from channels.line import Line
 from channels.telegram_parse import ALLOWED_UPDATES, update_id_of
 from channels.telegram_request import BotEndpoint, OutcomeUnknown, RequestNotSent, call, decoded, retry_after
 from channels.telegram_updates import SetAside, Updates
@@ -21,6 +20,7 @@ from channels.telegram_waits import Waits
 from config.texts import Texts
 from domain.errors import Overloaded, StoreUnavailable
 from domain.messages import AcceptMessages
+from transport.line import Line
 
 BATCH = 100
 _GRACE_SECONDS = 15.0  # beyond the long poll, for the answer to arrive over a slow line

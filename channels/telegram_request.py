@@ -20,8 +20,8 @@ from telegram import Bot
 from telegram.error import NetworkError, TelegramError
 from telegram.request import BaseRequest, RequestData
 
-from channels.line import Line
 from domain.errors import BadSettings
+from transport.line import Line
 
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 10.0

@@ -18,10 +18,10 @@ from pydantic import SecretStr
 
 from config.settings import LOOPBACK
 from domain.errors import BadSettings, NotSent, SendInDoubt
+from transport.line import Line
 
 CONNECT_SECONDS = 5.0
 ANSWER_BYTES = 1024 * 1024
-_JSON = {"Content-Type": "application/json"}
 _NOT_SENT = (
     aiohttp.ClientConnectorError,  # DNS, refused, unreachable, TLS
     aiohttp.ConnectionTimeoutError,  # connecting, or waiting for a free connection
@@ -89,22 +89,26 @@ class Graph:
     def __init__(self, session: aiohttp.ClientSession, endpoint: GraphEndpoint) -> None:
         self.session = session
         self.endpoint = endpoint
+        self._line = Line(session, endpoint.base_url, headers=endpoint.headers, most=ANSWER_BYTES)
 
     async def post(self, edge: str, body: Mapping[str, Any] | aiohttp.FormData, *, seconds: float) -> Answer:
         """POST to an edge of our number. Raises NotSent, or SendInDoubt when Meta may have taken it."""
         url = self.endpoint.url(self.endpoint.phone_number_id, edge)
-        form = isinstance(body, aiohttp.FormData)
-        data = body if form else orjson.dumps(body)
-        headers = {**self.endpoint.headers, **({} if form else _JSON)}
         try:
-            async with self.session.post(
-                url, data=data, headers=headers, timeout=timeouts(seconds), allow_redirects=False
-            ) as response:
-                return await _answer(response)
+            if isinstance(body, aiohttp.FormData):
+                return await self._upload(url, body, seconds)
+            status, answer, headers = await self._line.post(url, orjson.dumps(body), timeouts(seconds))
+            return Answer(status, _decoded(answer), headers.get("Retry-After"))
         except _NOT_SENT as error:
             raise NotSent(harmless(error)) from error
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise SendInDoubt(harmless(error), seconds=0.0) from error
+
+    async def _upload(self, url: str, body: aiohttp.FormData, seconds: float) -> Answer:
+        async with self.session.post(
+            url, data=body, headers=self.endpoint.headers, timeout=timeouts(seconds), allow_redirects=False
+        ) as response:
+            return await _answer(response)
 
     async def get(self, *parts: str, seconds: float, fields: str = "") -> Answer:
         """GET an object. Raises NotSent whatever went wrong on the way: reading again changes nothing."""

@@ -109,7 +109,7 @@ async def agent_rig(
             texts=texts(),
             metrics=metrics,
             checkpointer=saver,
-            model=model if with_model else None,
+            model=model.completions if with_model else None,
             breaker=breaker or Breaker(metrics.breaker_open),
             budget=budget,
             cache=cache,

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+import ssl
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import MappingProxyType
 
 import aiohttp
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
-from channels.line import Line
 from tests.fakes.channels import until
+from transport.line import MOST, Line
 
 BODY = b'{"text":"Bonjour"}'
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -54,7 +61,11 @@ class Server:
 
 @asynccontextmanager
 async def line_to(
-    *scripts: bytes, impatient: bool = False, limit: int = 10
+    *scripts: bytes,
+    impatient: bool = False,
+    limit: int = 10,
+    headers: Mapping[str, str] = MappingProxyType({}),
+    most: int = MOST,
 ) -> AsyncIterator[tuple[Server, Line, str]]:
     server = Server(list(scripts), impatient=impatient)
     listening = await asyncio.start_server(server.serve, "127.0.0.1", 0)
@@ -62,7 +73,7 @@ async def line_to(
     base = f"http://127.0.0.1:{server.port}"
     connector = aiohttp.TCPConnector(limit=limit)
     async with aiohttp.ClientSession(connector=connector) as session:
-        yield server, Line(session, base), base
+        yield server, Line(session, base, headers=headers, most=most), base
     listening.close()
     server.over.set()
     await asyncio.gather(*filter(None, server.talks))
@@ -191,3 +202,71 @@ async def test_cookies_are_not_kept() -> None:
         for _ in range(2):
             await line.post(base, BODY, limits())
         assert b"cookie" not in server.requests[1].lower()
+
+
+async def test_headers_are_sent_and_never_hold_a_second_line() -> None:
+    async with line_to(OK, headers={"Authorization": "Bearer x"}) as (server, line, base):
+        await line.post(base, BODY, limits())
+        assert b"\r\nAuthorization: Bearer x\r\n" in server.requests[0]
+    async with aiohttp.ClientSession() as session:
+        for value in ("x\r\nHost: y", "x\ny", "clé"):
+            with pytest.raises(ValueError, match="header"):
+                Line(session, "http://127.0.0.1:9", headers={"Authorization": value})
+
+
+@pytest.mark.parametrize("script", [OK, b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nok"])
+async def test_an_answer_is_bounded(script: bytes) -> None:
+    async with line_to(script, most=1) as (_, line, base):
+        with pytest.raises(aiohttp.ClientPayloadError):
+            await line.post(base, BODY, limits())
+    async with line_to(script, most=2) as (_, line, base):
+        assert (await line.post(base, BODY, limits()))[1] == b"ok"
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Key and certificate of "localhost", signed by itself."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    signed = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    path = tmp_path_factory.mktemp("tls") / "localhost.pem"
+    path.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        + signed.public_bytes(serialization.Encoding.PEM)
+    )
+    return path
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+async def test_tls_is_verified_as_by_the_session(certificate: Path, trusted: bool) -> None:
+    server = Server([OK, OK])
+    own = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    own.load_cert_chain(certificate)
+    listening = await asyncio.start_server(server.serve, "127.0.0.1", 0, ssl=own)
+    base = f"https://localhost:{listening.sockets[0].getsockname()[1]}"
+    theirs = ssl.create_default_context(cafile=str(certificate) if trusted else None)
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=theirs)) as session:
+        line = Line(session, base)
+        if trusted:
+            for _ in range(2):
+                assert (await line.post(f"{base}/x", BODY, limits()))[:2] == (200, b"ok")
+            assert server.connections == 1
+        else:
+            with pytest.raises(aiohttp.ClientConnectorError):  # thus surely not sent
+                await line.post(f"{base}/x", BODY, limits())
+            assert not server.requests
+    listening.close()
+    await asyncio.gather(*filter(None, server.talks))

@@ -73,10 +73,10 @@ async def test_the_wire_body_is_that_of_the_stock_class(http: aiohttp.ClientSess
         tools = [dict(schema) for schema in tool_schemas()]
         model = lean(http, server)
         await client.bind_tools(tools).ainvoke(TALK)
-        await model.complete(TALK, tools=tools)
+        await model.completions.complete(TALK, tools=tools)
         await model.bind_tools(tools).ainvoke(TALK)
         await client.ainvoke(TALK[:2])
-        await model.complete(TALK[:2])
+        await model.completions.complete(TALK[:2])
         stock, complete, invoke, stock_plain, complete_plain = server.bodies
         for body in server.bodies:
             assert body.pop("stream", False) is False
@@ -89,7 +89,7 @@ async def test_the_wire_body_is_that_of_the_stock_class(http: aiohttp.ClientSess
 
 async def test_an_answer_and_its_usage(http: aiohttp.ClientSession) -> None:
     async with FakeOpenAI([answer("Bonjour.")]) as server:
-        got = await lean(http, server).complete(TALK)
+        got = await lean(http, server).completions.complete(TALK)
         assert got.text == "Bonjour."
         assert got.usage_metadata is not None
         assert got.usage_metadata["input_tokens"] > 0
@@ -105,7 +105,7 @@ async def test_tool_calls_in_every_spelling(http: aiohttp.ClientSession) -> None
         Step(text="d'abord", calls=(("f", {}), ("g", {}))),
     ]
     async with FakeOpenAI(script) as server:
-        model = lean(http, server)
+        model = lean(http, server).completions
         plain, as_object, none, broken, not_object, two = [await model.complete(TALK) for _ in script]
         assert plain.tool_calls == as_object.tool_calls
         assert plain.tool_calls[0]["args"] == {"a": 1}
@@ -140,7 +140,7 @@ PASSING = [
 async def test_passing_faults(step: Step, http: aiohttp.ClientSession) -> None:
     async with FakeOpenAI([step]) as server:
         with pytest.raises(ModelFailed) as caught:
-            await lean(http, server).complete(TALK)
+            await lean(http, server).completions.complete(TALK)
         assert not isinstance(caught.value, ModelRefused)
         assert len(server.bodies) == 1  # no hidden retry
 
@@ -151,7 +151,7 @@ async def test_passing_faults(step: Step, http: aiohttp.ClientSession) -> None:
 async def test_lasting_faults(status: int, ours: bool, http: aiohttp.ClientSession) -> None:
     async with FakeOpenAI([fail(status)]) as server:
         with pytest.raises(ModelRefused) as caught:
-            await lean(http, server).complete(TALK)
+            await lean(http, server).completions.complete(TALK)
         assert caught.value.ours is ours
 
 
@@ -170,21 +170,21 @@ async def test_lasting_faults(status: int, ours: bool, http: aiohttp.ClientSessi
 async def test_a_server_that_says_when(step: Step, seconds: float, http: aiohttp.ClientSession) -> None:
     async with FakeOpenAI([step]) as server:
         with pytest.raises(RateLimited) as caught:
-            await lean(http, server).complete(TALK)
+            await lean(http, server).completions.complete(TALK)
         assert caught.value.seconds == seconds
 
 
 async def test_a_silent_server_and_none_at_all(http: aiohttp.ClientSession) -> None:
     async with FakeOpenAI([HANG]) as server:
         with pytest.raises(ModelFailed, match="in time"):
-            await lean(http, server, timeout=0.1).complete(TALK)
+            await lean(http, server, timeout=0.1).completions.complete(TALK)
         model = lean(http, server)
     with pytest.raises(ModelFailed, match="no connection"):
-        await model.complete(TALK)
+        await model.completions.complete(TALK)
 
 
 async def test_a_redirect_is_not_followed(http: aiohttp.ClientSession) -> None:
     step = Step(status=307, headers={"Location": "http://127.0.0.1:9/steal"}, raw=b"")
     async with FakeOpenAI([step]) as server:
         with pytest.raises(ModelFailed):
-            await lean(http, server).complete(TALK)
+            await lean(http, server).completions.complete(TALK)

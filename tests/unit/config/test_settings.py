@@ -54,6 +54,12 @@ def test_half_of_whatsapp_names_what_is_missing(monkeypatch: pytest.MonkeyPatch,
         ({"TELEGRAM_WEBHOOK_URL": "https://x/telegram"}, "TELEGRAM_BOT_TOKEN"),
         ({"TELEGRAM_WEBHOOK_URL": "https://x", "TELEGRAM_BOT_TOKEN": "1:a"}, "TELEGRAM_WEBHOOK_SECRET"),
         ({"ADMIN_CHAT_IDS": "@somebody"}, "ADMIN_CHAT_IDS"),
+        ({"OPENAI_API_KEY": "sk-clé"}, "OPENAI_API_KEY"),
+        ({"OPENAI_BASE_URL": "localhost:8080/v1"}, "OPENAI_BASE_URL"),
+        ({"OPENAI_BASE_URL": "http://[bad"}, "OPENAI_BASE_URL"),
+        ({"TELEGRAM_API_BASE_URL": "https://x:99999"}, "TELEGRAM_API_BASE_URL"),
+        ({"WHATSAPP_GRAPH_BASE_URL": "https://"}, "WHATSAPP_GRAPH_BASE_URL"),
+        ({"OPENAI_API_KEY": "sk-1\nsk-2"}, "OPENAI_API_KEY"),
         ({"LOG_LEVEL": "loud"}, "LOG_LEVEL"),
         ({"HTTP_PORT": "port"}, "HTTP_PORT"),
         ({"MEMORY_ENCRYPTION_OLD_KEY": "x"}, "MEMORY_ENCRYPTION_KEY"),
@@ -71,6 +77,14 @@ def test_a_refusal_never_quotes_a_secret(monkeypatch: pytest.MonkeyPatch) -> Non
     with pytest.raises(BadSettings) as caught:
         _load(monkeypatch, WHATSAPP_ACCESS_TOKEN="EAAverysecret", HTTP_PORT="x")
     assert "EAAverysecret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("written", "read"), [("sk-1\n", "sk-1"), ("  ", None)])
+def test_a_key_is_read_without_the_space_around_it(
+    monkeypatch: pytest.MonkeyPatch, written: str, read: str | None
+) -> None:
+    key = _load(monkeypatch, OPENAI_API_KEY=written).openai_api_key
+    assert (key.get_secret_value() if key else None) == read
 
 
 def test_lists_are_split(monkeypatch: pytest.MonkeyPatch) -> None:

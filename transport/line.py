@@ -10,29 +10,44 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from functools import cached_property
+from types import MappingProxyType
 
 import aiohttp
 from aiohttp.connector import Connection
 from aiohttp.http import SERVER_SOFTWARE, HttpProcessingError
 from yarl import URL
 
+MOST = 64 * 1024 * 1024  # bytes of an answer; no server of ours has more to say
 _HEADERS = (
     f"Accept-Encoding: gzip, deflate\r\nContent-Type: application/json\r\nUser-Agent: {SERVER_SOFTWARE}"
 )
 
 
 class Line:
-    """POSTs to one server through the pool of `session`, which stays the caller's to close."""
+    """POSTs JSON to one server through the pool of `session`, which stays the caller's to close.
 
-    def __init__(self, session: aiohttp.ClientSession, base_url: str) -> None:
+    `headers` go with every call; an answer may have `most` bytes. Raises ValueError for a header that is
+    more than one line of ASCII.
+    """
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        base_url: str,
+        *,
+        headers: Mapping[str, str] = MappingProxyType({}),
+        most: int = MOST,
+    ) -> None:
         self._session = session
         self._server = URL(base_url)
-        self._headers = f"Host: {self._server.host_port_subcomponent}\r\n{_HEADERS}"
+        own = "".join(f"\r\n{name}: {_one_line(value)}" for name, value in headers.items())
+        self._headers = f"Host: {self._server.host_port_subcomponent}\r\n{_HEADERS}{own}"
+        self._most = most
 
     async def post(
         self, url: str, body: bytes, limits: aiohttp.ClientTimeout
     ) -> tuple[int, bytes, Mapping[str, str]]:
-        """Send JSON; status, body and headers of the answer.
+        """Status, body and headers of the answer.
 
         Raises what `ClientSession.post` does: ClientError, OSError or TimeoutError, and when there was no
         connection in time ConnectionTimeoutError.
@@ -42,7 +57,7 @@ class Line:
         async with asyncio.timeout(limits.total):
             connection = await self._connect(limits)
             try:
-                answer = await _exchange(connection, head.encode("ascii") + body, limits)
+                answer = await _exchange(connection, head.encode("ascii") + body, limits, self._most)
             except BaseException:
                 connection.close()  # nobody knows what is still on its way there
                 raise
@@ -67,7 +82,7 @@ class Line:
 
 
 async def _exchange(
-    connection: Connection, request: bytes, limits: aiohttp.ClientTimeout
+    connection: Connection, request: bytes, limits: aiohttp.ClientTimeout, most: int
 ) -> tuple[int, bytes, Mapping[str, str]]:
     protocol, transport = connection.protocol, connection.transport
     if protocol is None or transport is None:
@@ -81,7 +96,23 @@ async def _exchange(
             message, content = await protocol.read()
     except HttpProcessingError as error:
         raise aiohttp.ClientPayloadError(f"no HTTP: {error.code}") from error
-    answer = await content.read()
+    answer = await _bounded(content, most)
     if transport.get_write_buffer_size():  # refused halfway: the rest of it must not precede another request
         connection.close()
     return message.code, answer, message.headers
+
+
+async def _bounded(content: aiohttp.StreamReader, most: int) -> bytes:
+    chunks, size = [], 0
+    while chunk := await content.readany():
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > most:
+            raise aiohttp.ClientPayloadError("the answer is too large")
+    return b"".join(chunks)
+
+
+def _one_line(value: str) -> str:
+    if not (value.isascii() and value.isprintable()):
+        raise ValueError("a header must be one line of ASCII")
+    return value

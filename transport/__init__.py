@@ -1,0 +1,1 @@
+"""HTTP that goes out: what all rooms share that call a server."""
