@@ -11,17 +11,16 @@ import hashlib
 import logging
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 from domain.errors import StoreUnavailable
 from domain.messages import ChatKey
+from domain.niger import DAY, day_of
 from memory.base import Notes
 
 logger = logging.getLogger(__name__)
 
 NAMESPACE = "llm_budget"
 _TOTAL = "total"
-_DAY = 86400
 OnAlert = Callable[[str, str], None]
 
 
@@ -45,7 +44,6 @@ class Budget:
         self._clock = clock
         self._flush_seconds = flush_seconds
         self._day = ""
-        self._day_number = -1
         self._spent: dict[str, int] = {}
         self._unsaved: set[str] = set()
         self._alerted: set[str] = set()
@@ -96,17 +94,16 @@ class Budget:
         self._saved_at = self._clock()
         values = {f"{self._day}:{name}": self._spent.get(name, 0) for name in names}
         try:
-            await self._notes.put(NAMESPACE, values, expires_at=self._clock() + 2 * _DAY)
+            await self._notes.put(NAMESPACE, values, expires_at=self._clock() + 2 * DAY)
         except StoreUnavailable:
             self._unsaved |= names
             logger.warning("token counts not saved", extra={"action": "budget_save"})
 
     def _turn_page(self) -> None:
-        now = self._clock()
-        if int(now // _DAY) == self._day_number:
+        today = day_of(self._clock()).isoformat()
+        if today == self._day:
             return
-        self._day_number = int(now // _DAY)
-        self._day = datetime.fromtimestamp(now, UTC).date().isoformat()
+        self._day = today
         self._spent.clear()
         self._unsaved.clear()
         self._alerted.clear()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import date
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
 
@@ -20,6 +20,7 @@ from agent.kept_answers import KeptAnswers
 from agent.nodes import Embed, Nodes
 from agent.prompting import Prompts
 from config.texts import Texts
+from domain.niger import day_of
 from monitoring.metrics import Metrics
 from rag.cache import AnswerCache
 from rag.library import Library
@@ -48,7 +49,7 @@ def build_agent(
     embedded = Embedded(texts)
 
     def today() -> date:
-        return datetime.fromtimestamp(clock(), UTC).astimezone().date()
+        return day_of(clock())
 
     nodes = Nodes(
         canned=Canned(texts, lambda: library.retriever),

@@ -14,6 +14,7 @@ from datetime import date
 from pathlib import Path
 
 from bot.sanitising import clean_text
+from domain import niger
 from domain.errors import BadInput, BadKnowledge
 from rag.knowledge import read_topic
 
@@ -51,7 +52,7 @@ class Additions:
         *,
         reload: Callable[[], Awaitable[object]],
         fault: Callable[[], str],
-        today: Callable[[], date] = date.today,
+        today: Callable[[], date] = niger.today,
     ) -> None:
         self._folder = knowledge / "knowledge" / FOLDER
         self._reload = reload

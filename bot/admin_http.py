@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Any
 
 from aiohttp import web
@@ -29,6 +29,7 @@ from channels.routing import json_answer
 from channels.web_parse import read_object
 from config.texts import Texts
 from domain.errors import BadInput
+from domain.niger import day_of
 from handlers.admin import AUDIT, AUDIT_SECONDS, MUTES
 from handlers.questions_file import MOST, questions_file
 from memory.base import Store
@@ -239,7 +240,7 @@ class AdminEndpoints:
     def _day(self, text: str) -> date | None:
         if not text:
             return None
-        today = datetime.fromtimestamp(self._desk.clock(), UTC).date()
+        today = day_of(self._desk.clock())
         try:
             day = date.fromisoformat(text)
         except ValueError:

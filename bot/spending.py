@@ -9,13 +9,11 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from handlers.statistics import NIAMEY
+from domain.niger import DAY, start_of
 from memory.base import Statistics
 from memory.records import TurnFacts
 from monitoring.metrics import Metrics, total
 
-_DAY = 86_400
-_AHEAD = int(NIAMEY.utcoffset(None).total_seconds())  # of UTC
 _DIGITS = 6
 
 
@@ -76,17 +74,17 @@ class Spending:
         self._prices = prices
         self._clock = clock
         self._started = clock()
-        self._day = -1
+        self._midnight = -1.0
         self._offset = _Count()  # added to the counters of this process, it gives the counts of the day
 
     async def cost(self) -> Cost | None:
         """The cost of today, None without prices. Raises StoreUnavailable."""
         if not self._prices.known:
             return None
-        day = int(self._clock() + _AHEAD) // _DAY
-        if day != self._day:
-            self._offset = await self._offset_of(day * _DAY - _AHEAD)
-            self._day = day
+        midnight = start_of(DAY, self._clock())
+        if midnight != self._midnight:
+            self._offset = await self._offset_of(midnight)
+            self._midnight = midnight
         count = self._counted() + self._offset
         today = (count.prompt * self._prices.prompt + count.completion * self._prices.completion) / 1e6
         return Cost(round(today, _DIGITS), round(today / count.answers, _DIGITS) if count.answers else None)

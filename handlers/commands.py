@@ -7,10 +7,10 @@ import logging
 import secrets
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 
 from config.texts import Texts
 from domain.messages import Attachment, Language, Reply
+from domain.niger import local
 from handlers import choices
 from handlers.outcome import Handler, Outcome, TurnContext
 from memory.base import LongTerm
@@ -62,7 +62,7 @@ class History:
             return Outcome(replies=(Reply(self._texts.get("commands.history_empty", context.language)),))
         lines = [self._texts.get("commands.history_title", context.language)]
         for exchange in reversed(exchanges):
-            day = datetime.fromtimestamp(exchange.at, UTC).strftime("%d/%m")
+            day = local(exchange.at).strftime("%d/%m")
             answer = exchange.answer.strip().splitlines()[0] if exchange.answer.strip() else ""
             lines.append(f"{day} – {_short(exchange.question, 80)}\n{_short(answer, 120)}")
         return Outcome(replies=(Reply("\n".join(lines)),))

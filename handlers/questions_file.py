@@ -9,11 +9,11 @@ import csv
 import io
 import unicodedata
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 from config.texts import Texts
 from domain.messages import Attachment
-from handlers.statistics import LANGUAGES, NIAMEY
+from domain.niger import day_of, local
+from handlers.statistics import LANGUAGES
 from memory.records import OpenQuestion
 
 MOST = 5000
@@ -24,7 +24,7 @@ _UNSEEN = frozenset({"Cc", "Cf"})  # control and format characters; a formula ma
 
 def questions_file(questions: Sequence[OpenQuestion], texts: Texts, now: float) -> Attachment:
     """One row per question. Some 10 ms of CPU per 1000 of them: call it in a thread."""
-    day = datetime.fromtimestamp(now, UTC).astimezone(NIAMEY).date()
+    day = day_of(now)
     table = io.StringIO(newline="")
     writer = csv.writer(table, delimiter=";", lineterminator="\r\n")
     writer.writerow(texts.get("admin.questions_columns").split(";"))
@@ -33,7 +33,7 @@ def questions_file(questions: Sequence[OpenQuestion], texts: Texts, now: float) 
 
 
 def _row(question: OpenQuestion, texts: Texts) -> tuple[object, ...]:
-    last = datetime.fromtimestamp(question.last_at, UTC).astimezone(NIAMEY)
+    last = local(question.last_at)
     return (
         question.id,
         _harmless(question.text),

@@ -6,18 +6,17 @@ import asyncio
 import statistics as maths
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta, timezone
 
 from config.texts import Texts
 from domain.errors import BadInput
 from domain.messages import Attachment, Reply
+from domain.niger import local, start_of
 from handlers.outcome import Outcome, TurnContext
 from memory.base import Statistics
 from memory.records import TurnFacts
 from monitoring.charts import ChartData, draw
 from monitoring.snapshot import Snapshot
 
-NIAMEY = timezone(timedelta(hours=1))  # Niger keeps West Africa Time all year
 LANGUAGES = {"fr": "français", "ha": "hausa", "dje": "zarma", "en": "anglais"}
 _TOP = 6
 
@@ -97,11 +96,11 @@ def chart_data(
     """Facts by hour for a day, by day for a week, in the time of Niamey."""
     step = 3600.0 if hours <= 24 else 86_400.0
     count = round(hours * 3600 / step)
-    last = _floor(now, step)
+    last = start_of(step, now)
     starts = [last - step * (count - 1 - index) for index in range(count)]
     by_slot: defaultdict[float, list[float]] = defaultdict(list)
     for fact in facts:
-        by_slot[_floor(fact.at, step)].append(fact.total_ms)
+        by_slot[start_of(step, fact.at)].append(fact.total_ms)
     languages = Counter(LANGUAGES.get(fact.language, fact.language) for fact in facts)
     return ChartData(
         title=title,
@@ -114,14 +113,9 @@ def chart_data(
     )
 
 
-def _floor(at: float, step: float) -> float:
-    offset = 3600.0  # Niamey is one hour ahead of UTC
-    return (at + offset) // step * step - offset
-
-
 def _label(start: float, step: float) -> str:
-    local = datetime.fromtimestamp(start, UTC).astimezone(NIAMEY)
-    return local.strftime("%Hh") if step < 86_400 else local.strftime("%d/%m")
+    shown = local(start)
+    return shown.strftime("%Hh") if step < 86_400 else shown.strftime("%d/%m")
 
 
 def _p95(times: Sequence[float]) -> float:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
 
 from domain.messages import Language
+from domain.niger import local
 from memory.base import LongTerm
 from memory.records import Exchange, Profile
 
@@ -53,7 +53,7 @@ class Known:
     def _ago(self, at: float) -> str:
         days = int(max(0.0, self._clock() - at) // _DAY)
         if days > 1:
-            return f"il y a {days} jours, le {datetime.fromtimestamp(at, UTC):%d/%m/%Y}"
+            return f"il y a {days} jours, le {local(at):%d/%m/%Y}"
         return "hier" if days else "aujourd'hui"
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from pathlib import Path
 
+from domain import niger
 from domain.errors import BadKnowledge
 from rag.catalogue import Catalogue
 from rag.knowledge import load_topics
@@ -28,7 +29,7 @@ class Library:
     """The current knowledge. `retriever` is replaced as a whole by a reload: hold the library, not it."""
 
     def __init__(
-        self, folder: Path, *, today: Callable[[], date] = date.today, max_age_days: int = 365
+        self, folder: Path, *, today: Callable[[], date] = niger.today, max_age_days: int = 365
     ) -> None:
         self._folder = folder
         self._today = today
@@ -39,7 +40,7 @@ class Library:
 
     @classmethod
     def load(
-        cls, folder: Path, *, today: Callable[[], date] = date.today, max_age_days: int = 365
+        cls, folder: Path, *, today: Callable[[], date] = niger.today, max_age_days: int = 365
     ) -> Library:
         """Read the folder. Raises BadKnowledge naming file, line and column."""
         return cls(folder, today=today, max_age_days=max_age_days)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
 
+from domain import niger
 from domain.answers import Utterance
 from rag.catalogue import Catalogue, Offer
 from rag.embeddings import Vectors
@@ -54,7 +55,7 @@ class Retriever:
         topics: Sequence[Topic],
         lexicon: Lexicon,
         *,
-        today: Callable[[], date] = date.today,
+        today: Callable[[], date] = niger.today,
         max_age_days: int = 365,
     ) -> None:
         self.lexicon = lexicon
