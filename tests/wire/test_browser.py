@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from playwright.async_api import Route
+
 from domain.messages import Attachment, Choice, Reply
 from tests.wire.browsing import DESKTOP, PHONE, needs_chromium, open_page, widest
 from tests.wire.web_house import House, open_house
@@ -51,6 +53,27 @@ async def test_asks_and_reads_on_a_phone(tmp_path: Path) -> None:
         assert "internet pour la semaine" in await page.locator(".msg.you").first.inner_text()
         assert await page.locator(".msg.you").count() == 2  # what was not answered yet stands there too
         assert await widest(page) == 360
+        assert faults == []
+
+
+async def test_a_receipt_cut_off_half_way_is_asked_for_again(tmp_path: Path) -> None:
+    async with open_house(tmp_path) as house, open_page(**PHONE) as (page, faults):
+        await page.goto(house.url)
+        await page.locator(".dot.on").wait_for()
+
+        async def cut(route: Route) -> None:
+            await route.fetch()  # it arrives all the same
+            await route.fulfill(status=202, body='{"id":')
+
+        await page.route("**/api/chat/messages", cut, times=1)
+        await page.get_by_label("Votre question").fill("un")
+        await page.keyboard.press("Enter")
+        await page.get_by_text("Envoi…").wait_for(state="detached")  # the second receipt was whole
+        await page.reload()
+        await page.locator(".msg.you").wait_for()
+        assert await page.locator(".msg.you").count() == 1
+        turns = await house.store.inbox.claim(5, wait=5)
+        assert [stored.message.text for turn in turns for stored in turn.messages] == ["un"]
         assert faults == []
 
 

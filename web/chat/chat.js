@@ -294,7 +294,8 @@ async function deliver(entry) {
     listen();
     answer = await call("messages", body);
   }
-  if (answer.status === 202) {
+  // Without its time the page was left, or the line cut, in the middle of the answer: ask again, it counts once.
+  if (answer.status === 202 && answer.data.at) {
     entry.state = "sent";
     entry.at = answer.data.at; // the server's clock: answers are compared with it after a reload
     mark(entry);
@@ -303,7 +304,7 @@ async function deliver(entry) {
   }
   // Refused as too fast: surely not stored, and this number stays refused.
   if (answer.status === 429) entry.id = newId();
-  const passing = [0, 408, 429].includes(answer.status) || answer.status >= 500;
+  const passing = [0, 202, 408, 429].includes(answer.status) || answer.status >= 500;
   entry.tries += 1;
   if (!passing || entry.tries > 8) {
     entry.state = "failed";
