@@ -160,7 +160,7 @@ async def idle_ours(database: Path, sessions: int, each: int) -> Row:
 
 
 async def _weighed(bot: Talker, chats: Sequence[str], each: int) -> Row:
-    """Resident memory after all have talked, and what each chat of the second half added.
+    """Resident memory after half of them have talked, and what each chat of the other half added.
 
     The first half warms everything up and fills the caches, which do not grow any more then.
     """
@@ -168,11 +168,10 @@ async def _weighed(bot: Talker, chats: Sequence[str], each: int) -> Row:
     await _all_talk(bot, chats[:half], each)
     before = _rss()
     await _all_talk(bot, chats[half:], each)
-    after = _rss()
     return {
-        "sessions": len(chats),
-        "rss_mib": after / _KIB / _KIB,
-        "kib_per_session": (after - before) / _KIB / (len(chats) - half),
+        "sessions": half,
+        "rss_mib": before / _KIB / _KIB,
+        "kib_per_session": (_rss() - before) / _KIB / (len(chats) - half),
     }
 
 

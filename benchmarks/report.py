@@ -195,7 +195,7 @@ def _idle(found: Found) -> str:
     return f"""## Idle sessions in memory
 
 Each session has taken five turns. Ours took the last one in the process that is weighed, the others are
-copies on disk; the textbook bot took all of them. What a session adds is that of the second half of them.
+copies on disk; the textbook bot took all of them. What a session adds is that of as many more.
 
 {table(header, lines)}"""
 

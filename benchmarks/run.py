@@ -115,7 +115,7 @@ class Bench:
             _say(f"idle, {name}: {_short(found)}")
             return found
 
-        sessions = (200, 20) if self._quick else (10_000, 100)
+        sessions = (200, 20) if self._quick else (20_000, 200)
         rows = await asyncio.gather(*map(weigh, COMPARED, sessions))
         return {"idle": dict(zip(COMPARED, rows, strict=True))}
 
