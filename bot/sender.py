@@ -17,7 +17,7 @@ from typing import Any
 from bot.apologies import Apologies
 from bot.backoff import growing, jittered
 from bot.outlets import Outlet
-from bot.verdicts import MAX_COPIES, Verdict, doubted, judge, parked, put_back, sent
+from bot.verdicts import Verdict, doubted, judge, no_more_copies, parked, put_back, sent
 from channels.base import Channel
 from config.texts import Texts
 from domain.errors import BotError, SendInDoubt
@@ -167,7 +167,7 @@ class Sender:
         work: Coroutine[Any, Any, None]
         if outlet is None:
             work = self._strange(part)
-        elif part.doubts >= MAX_COPIES or (part.doubts and part.reply.purpose is Purpose.BROADCAST):
+        elif no_more_copies(part, part.doubts):
             work = self._settle(part, doubted(part, part.error or "in doubt"))
         elif wait := outlet.hold_back(part, now):
             work = self._write(part, put_back(part, self._clock() + wait))

@@ -20,10 +20,9 @@ from domain.errors import (
     WindowClosed,
 )
 from domain.messages import Purpose
-from memory.records import OutboxPart, SendState, Settlement
+from memory.records import MAX_COPIES, OutboxPart, SendState, Settlement
 
 RATE_MARGIN = 0.5  # the platform's clock and ours round differently: never early
-MAX_COPIES = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +60,11 @@ def doubted(part: OutboxPart, reason: str) -> Verdict:
     return replace(parked(reason, "pipeline.report_doubt"), apology=part.reply.purpose is Purpose.ANSWER)
 
 
+def no_more_copies(part: OutboxPart, doubts: int) -> bool:
+    """Whether after so many doubts no further copy may go: a broadcast is never repeated."""
+    return doubts >= (1 if part.reply.purpose is Purpose.BROADCAST else MAX_COPIES)
+
+
 def judge(part: OutboxPart, error: BotError, now: float, *, again_in: float) -> Verdict:
     """What the error asks for. `again_in` is the back-off of a send that surely never left."""
     reason = f"{type(error).__name__}: {error}"[:300]
@@ -75,7 +79,7 @@ def judge(part: OutboxPart, error: BotError, now: float, *, again_in: float) -> 
 
 
 def _in_doubt(part: OutboxPart, error: SendInDoubt, now: float, reason: str) -> Verdict:
-    if part.doubts + 1 >= MAX_COPIES or part.reply.purpose is Purpose.BROADCAST:
+    if no_more_copies(part, part.doubts + 1):
         return doubted(part, reason)
     return Verdict(Settlement(SendState.IN_DOUBT, error=reason, due_at=now + error.seconds), "in_doubt")
 

@@ -12,11 +12,10 @@ from itertools import chain
 from domain.errors import StoreCorrupt
 from domain.messages import ChatKey
 from memory.quarantine import quarantine
-from memory.records import OutboxPart, SendState, Settlement
+from memory.records import MAX_COPIES, OutboxPart, SendState, Settlement
 from memory.rows import load_reply
 
 MAX_ERROR = 500
-COPIES = 2  # a part in doubt this often is parked: it may have arrived that often
 FINAL = frozenset({SendState.SENT, SendState.FAILED, SendState.DEAD})
 # Platform evidence only moves a part to a higher rank.
 _RANK = {
@@ -136,7 +135,7 @@ def settle_one(
             "state": settlement.state,
             "doubted": int(doubted),
             "doubt": int(doubted and settlement.counts),
-            "copies": COPIES,
+            "copies": MAX_COPIES,
             "due": settlement.due_at,
             "refund": 0 if settlement.counts else 1,
             "plain": int(settlement.plain),

@@ -58,9 +58,13 @@ class SendState(StrEnum):
     DEAD = "dead"  # parked for a person: attempts used up, window closed, in doubt twice
 
 
+# A part in doubt this often is parked, never sent again: it may have arrived that often.
+MAX_COPIES = 2
+
+
 @dataclass(frozen=True, slots=True)
 class OutboxPart:
-    """One message to send. `doubts` counts sends of unknown outcome: at 2 it is parked, never sent again."""
+    """One message to send. `doubts` counts sends of unknown outcome, at most MAX_COPIES."""
 
     id: int
     key: ChatKey
