@@ -7,6 +7,7 @@ import itertools
 import re
 import sqlite3
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -19,15 +20,17 @@ from bot.sender import Sender
 from channels.base import Channel
 from config.settings import ROOT
 from config.texts import Texts
+from domain.errors import SendInDoubt
 from domain.messages import ChatKey, InboundMessage, MessageKind, Reply
 from domain.messages import Sender as Person
 from memory.opening import open_store
 from memory.records import OutboxPart, Turn, TurnCommit
 from memory.sqlite import SqliteStore
 from monitoring.metrics import Metrics
-from tests.fakes.channels import ScriptedChannel
+from tests.fakes.channels import ScriptedChannel, Step
 
 ACCOUNT = "42"
+DOUBT = SendInDoubt("timeout", seconds=0.02)
 _ids = itertools.count(1)
 
 
@@ -52,6 +55,12 @@ class Clock:
 
 def chat(number: int | str, channel: str = "telegram") -> ChatKey:
     return ChatKey(channel, ACCOUNT, str(number))
+
+
+def phone_of(
+    *script: Step, channel: str = "telegram", default: Callable[[], Step] = lambda: None
+) -> ScriptedChannel:
+    return ScriptedChannel(name=channel, account=ACCOUNT, script=deque(script), default=default)
 
 
 def message(key: ChatKey, text: str, *, external_id: str = "", at: float | None = None) -> InboundMessage:
