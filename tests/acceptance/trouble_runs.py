@@ -105,7 +105,8 @@ async def disk_full_run(folder: Path) -> DiskOutcome:
         inside = Path(f"/proc/{running.pid}/root{disk}")
         people = _People(telegram, http, url)
         outcome.acknowledged += await people.write(20)
-        outcome.acknowledged += await people.write(8, chat=SLOW_CHAT)  # its replies go out one a second
+        # Its replies go out one a second: enough of them for longer than it takes to fill the disk.
+        outcome.acknowledged += await people.write(18, chat=SLOW_CHAT)
         await telegram.wait_sent(SLOW_CHAT)
         await _fill(inside, people, outcome)
         before = len(telegram.chats[SLOW_CHAT])
