@@ -99,7 +99,7 @@ class Dispatcher:
                 await self._claiming_over.wait()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=max(0.0, deadline - loop.time()))
-        await asyncio.sleep(0)  # as above
+        await asyncio.sleep(0)  # lets tasks take their first step, as `run` does
         late = tuple(self._tasks)
         for task in late:
             task.cancel()

@@ -21,7 +21,7 @@ from telegram.error import NetworkError, TelegramError
 from telegram.request import BaseRequest, RequestData
 
 from domain.errors import BadSettings
-from transport.line import Line
+from transport.line import Line, harmless
 
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 10.0
@@ -106,14 +106,9 @@ async def call(
         ) as response:
             return response.status, await response.read(), response.headers
     except _NOT_SENT as error:
-        raise RequestNotSent(_harmless(error)) from None  # the original may quote the URL, thus the token
+        raise RequestNotSent(harmless(error)) from None  # the original may quote the URL, thus the token
     except (aiohttp.ClientError, OSError, TimeoutError) as error:
-        raise OutcomeUnknown(_harmless(error)) from None
-
-
-def _harmless(error: Exception) -> str:
-    reason = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else ""
-    return f"{type(error).__name__} {reason}".strip()
+        raise OutcomeUnknown(harmless(error)) from None
 
 
 class AiohttpRequest(BaseRequest):

@@ -18,7 +18,7 @@ from pydantic import SecretStr
 
 from config.settings import LOOPBACK
 from domain.errors import BadSettings, NotSent, SendInDoubt
-from transport.line import Line
+from transport.line import Line, harmless
 
 CONNECT_SECONDS = 5.0
 ANSWER_BYTES = 1024 * 1024
@@ -130,12 +130,6 @@ def timeouts(total: float) -> aiohttp.ClientTimeout:
     """At most `total` seconds in all, of which connecting may take five."""
     connect = min(CONNECT_SECONDS, total)
     return aiohttp.ClientTimeout(total=total, connect=connect, sock_connect=connect)
-
-
-def harmless(error: Exception) -> str:
-    """What went wrong on the wire, without address and headers."""
-    reason = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else ""
-    return f"{type(error).__name__} {reason}".strip()
 
 
 async def read_bounded(response: aiohttp.ClientResponse, limit: int) -> bytes | None:

@@ -19,9 +19,10 @@ import aiohttp
 
 from channels.whatsapp_clean import integer_of, mapping_of, text_of
 from channels.whatsapp_errors import GraphError, raised
-from channels.whatsapp_graph import Graph, harmless, read_bounded, timeouts
+from channels.whatsapp_graph import Graph, read_bounded, timeouts
 from domain.errors import BadInput, NotSent
 from domain.messages import InboundMessage
+from transport.line import harmless
 
 MAX_BYTES = 2 * 1024 * 1024
 FETCH_SECONDS = 15.0

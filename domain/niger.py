@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from datetime import date, datetime, timedelta, timezone
 
-NIAMEY = timezone(timedelta(hours=1))  # Niger keeps West Africa Time all year
-_AHEAD = 3600  # seconds of UTC
+_AHEAD = 3600  # seconds of UTC: Niger keeps West Africa Time all year
+NIAMEY = timezone(timedelta(seconds=_AHEAD))
 DAY = 86_400.0  # seconds
 _EPOCH = date(1970, 1, 1).toordinal()
 

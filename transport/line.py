@@ -81,6 +81,12 @@ class Line:
             raise aiohttp.ConnectionTimeoutError("no connection in time") from error
 
 
+def harmless(error: Exception) -> str:
+    """What went wrong on the wire, without address and headers: either may hold a secret."""
+    reason = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else ""
+    return f"{type(error).__name__} {reason}".strip()
+
+
 async def _exchange(
     connection: Connection, request: bytes, limits: aiohttp.ClientTimeout, most: int
 ) -> tuple[int, bytes, Mapping[str, str]]:
