@@ -44,6 +44,13 @@ class Running:
         """SIGTERM: what a planned restart does."""
         self._signal(signal.SIGTERM)
 
+    def pause(self) -> None:
+        """SIGSTOP: it stands still until `resume`."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self._signal(signal.SIGCONT)
+
     async def ended(self, seconds: float = 20.0) -> int:
         async with asyncio.timeout(seconds):
             return await asyncio.shield(self.exit)

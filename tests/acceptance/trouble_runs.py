@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import time
+from collections import Counter
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +23,8 @@ from tests.acceptance.subscribers import SlowTelegram, telegram_settings
 from tests.fakes.openai import HANG, FakeOpenAI
 
 DISK = "32m"  # beyond what the log of the database takes by itself
-SLOW_CHAT = 55_555
+SLOW_CHAT = 55_555  # its replies go out one a second
+OWED = 6  # replies that wait for it when the disk is full
 COMMAND = "/inconnu"
 
 
@@ -105,10 +107,12 @@ async def disk_full_run(folder: Path) -> DiskOutcome:
         inside = Path(f"/proc/{running.pid}/root{disk}")
         people = _People(telegram, http, url)
         outcome.acknowledged += await people.write(20)
-        # Its replies go out one a second: enough of them for longer than it takes to fill the disk.
-        outcome.acknowledged += await people.write(18, chat=SLOW_CHAT)
+        outcome.acknowledged += await people.write(OWED, chat=SLOW_CHAT)
         await telegram.wait_sent(SLOW_CHAT)
-        await _fill(inside, people, outcome)
+        running.pause()
+        _take_all_space(inside / "filler")
+        running.resume()
+        await _write_until_refused(people, outcome)
         before = len(telegram.chats[SLOW_CHAT])
         await telegram.wait_sent(SLOW_CHAT, before + 1)
         outcome.replies_when_full = len(telegram.chats[SLOW_CHAT]) - before
@@ -129,18 +133,23 @@ async def disk_full_run(folder: Path) -> DiskOutcome:
     return outcome
 
 
-async def _fill(inside: Path, people: _People, outcome: DiskOutcome) -> None:
-    """Fill the disk; write on until a message is refused, then a little longer."""
-    with (inside / "filler").open("wb", buffering=0) as filler:
+def _take_all_space(filler: Path) -> None:
+    """To the last byte. A bot that ran on would give its reserve back meanwhile, and lose that too."""
+    with filler.open("wb", buffering=0) as file:
         for size in (65536, 4096, 512):
             try:
                 while True:
-                    filler.write(b"\0" * size)
+                    file.write(b"\0" * size)
             except OSError:
                 continue
+
+
+async def _write_until_refused(people: _People, outcome: DiskOutcome) -> None:
+    """Until five messages were refused; meanwhile the slow chat writes on, so that it is owed replies."""
     deadline = time.monotonic() + 20.0
     while time.monotonic() < deadline:
-        outcome.acknowledged += await people.write(1, outcome.statuses_when_full)
+        chat = SLOW_CHAT if people.owed(SLOW_CHAT) < OWED else 0
+        outcome.acknowledged += await people.write(1, outcome.statuses_when_full, chat=chat)
         if outcome.statuses_when_full.statuses[503] >= 5:
             return
         await asyncio.sleep(0.02)
@@ -152,15 +161,22 @@ class _People:
     http: aiohttp.ClientSession
     url: str
     written: int = 0
+    taken: Counter[int] = field(default_factory=Counter)  # acknowledged messages by chat
+
+    def owed(self, chat: int) -> int:
+        """How many of its acknowledged messages have no reply yet."""
+        return self.taken[chat] - len(self.telegram.chats[chat])
 
     async def write(self, count: int, latencies: Latencies | None = None, *, chat: int = 0) -> int:
         """How many of so many messages were acknowledged."""
         taken = 0
         for _ in range(count):
             self.written += 1
-            text = COMMAND + "x" * 2000
-            body = update(self.telegram, self.written, chat or 50_000 + self.written, text)
-            taken += await post(self.http, self.url, body, latencies or Latencies())
+            text, to = COMMAND + "x" * 2000, chat or 50_000 + self.written
+            body = update(self.telegram, self.written, to, text)
+            acknowledged = await post(self.http, self.url, body, latencies or Latencies())
+            self.taken[to] += acknowledged
+            taken += acknowledged
         return taken
 
 
