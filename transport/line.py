@@ -13,9 +13,12 @@ from functools import cached_property
 from types import MappingProxyType
 
 import aiohttp
+from aiohttp.client_reqrep import ConnectionKey
 from aiohttp.connector import Connection
 from aiohttp.http import SERVER_SOFTWARE, HttpProcessingError
 from yarl import URL
+
+from transport.deadlines import Deadlines
 
 MOST = 64 * 1024 * 1024  # bytes of an answer; no server of ours has more to say
 _HEADERS = (
@@ -43,6 +46,7 @@ class Line:
         own = "".join(f"\r\n{name}: {_one_line(value)}" for name, value in headers.items())
         self._headers = f"Host: {self._server.host_port_subcomponent}\r\n{_HEADERS}{own}"
         self._most = most
+        self._deadlines = Deadlines()
 
     async def post(
         self, url: str, body: bytes, limits: aiohttp.ClientTimeout
@@ -54,7 +58,7 @@ class Line:
         """
         path = URL(url).raw_path_qs
         head = f"POST {path} HTTP/1.1\r\n{self._headers}\r\nContent-Length: {len(body)}\r\n\r\n"
-        async with asyncio.timeout(limits.total):
+        async with self._deadlines.within(limits.total):
             connection = await self._connect(limits)
             try:
                 answer = await _exchange(connection, head.encode("ascii") + body, limits, self._most)
@@ -65,11 +69,8 @@ class Line:
             return answer
 
     @cached_property
-    def _destination(self) -> aiohttp.ClientRequest:
-        """Names the server to the pool; never sent itself."""
-        return aiohttp.ClientRequest(
-            "POST", self._server, loop=asyncio.get_running_loop(), session=self._session
-        )
+    def _destination(self) -> _Destination:
+        return _Destination("POST", self._server, loop=asyncio.get_running_loop(), session=self._session)
 
     async def _connect(self, limits: aiohttp.ClientTimeout) -> Connection:
         connector = self._session.connector
@@ -79,6 +80,14 @@ class Line:
             return await connector.connect(self._destination, [], limits)
         except TimeoutError as error:
             raise aiohttp.ConnectionTimeoutError("no connection in time") from error
+
+
+class _Destination(aiohttp.ClientRequest):
+    """Names the server to the pool, by a key made once and not for each call; never sent itself."""
+
+    @cached_property
+    def connection_key(self) -> ConnectionKey:
+        return super().connection_key
 
 
 def harmless(error: Exception) -> str:
@@ -110,7 +119,8 @@ async def _exchange(
 
 async def _bounded(content: aiohttp.StreamReader, most: int) -> bytes:
     chunks, size = [], 0
-    while chunk := await content.readany():
+    while not content.at_eof():
+        chunk = await content.readany()
         chunks.append(chunk)
         size += len(chunk)
         if size > most:

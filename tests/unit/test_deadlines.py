@@ -1,0 +1,72 @@
+"""Limits that share one timer end each call in its own time, as `asyncio.timeout` would."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from transport.deadlines import Deadlines
+
+
+async def _cut_after(deadlines: Deadlines, seconds: float | None, work: float = 5.0) -> float:
+    """How long the work went on."""
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    try:
+        async with deadlines.within(seconds):
+            await asyncio.sleep(work)
+    except TimeoutError:
+        return loop.time() - began
+    return -1.0
+
+
+async def test_each_call_is_cut_in_its_own_time() -> None:
+    deadlines = Deadlines()
+    limits = (0.2, 0.05, 0.1, 0.05)
+    cut = await asyncio.gather(*(_cut_after(deadlines, seconds) for seconds in limits))
+    for seconds, after in zip(limits, cut, strict=True):
+        assert seconds - 0.01 <= after < seconds + 0.1
+
+
+async def test_a_call_after_one_that_ended_in_time_has_its_whole_time() -> None:
+    deadlines = Deadlines()
+    assert await _cut_after(deadlines, 0.1, work=0.06) == -1.0
+    assert 0.09 <= await _cut_after(deadlines, 0.1) < 0.2
+    assert await _cut_after(deadlines, 0.05, work=0.0) == -1.0
+
+
+async def test_without_a_limit_nothing_is_cut() -> None:
+    assert await _cut_after(Deadlines(), None, work=0.01) == -1.0
+
+
+async def test_who_is_cancelled_hears_of_it_and_not_of_a_timeout() -> None:
+    deadlines = Deadlines()
+    task = asyncio.create_task(_cut_after(deadlines, 0.05))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await asyncio.sleep(0.06)  # the timer rings for nobody
+
+
+async def test_an_error_of_the_work_passes() -> None:
+    with pytest.raises(KeyError):
+        async with Deadlines().within(1.0):
+            raise KeyError("x")
+
+
+async def test_many_calls_set_one_timer(monkeypatch: pytest.MonkeyPatch) -> None:
+    loop, timers = asyncio.get_running_loop(), []
+    call_at = loop.call_at
+
+    def counted(*args: object, **more: object) -> asyncio.TimerHandle:
+        timers.append(args)
+        return call_at(*args, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(loop, "call_at", counted)
+    deadlines = Deadlines()
+    for _ in range(50):
+        async with deadlines.within(5.0):
+            pass
+    assert len(timers) == 1
