@@ -26,6 +26,7 @@ from memory.base import Store
 from memory.records import OutboxPart, SendState, Settlement
 from memory.recovery import EVIDENCE_SECONDS
 from monitoring.metrics import Metrics
+from transport.deadlines import Deadlines
 
 logger = logging.getLogger(__name__)
 
@@ -70,6 +71,7 @@ class Sender:
         self._strangers: set[AccountKey] = set()  # accounts of stored parts that are not set up now
         self._tries: OrderedDict[int, int] = OrderedDict()
         self._apologies = Apologies(store, texts, ticks)
+        self._deadlines = Deadlines()
         self._tasks: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()
         self._over = asyncio.Event()
@@ -209,7 +211,7 @@ class Sender:
     async def _send(self, part: OutboxPart, outlet: Outlet, *, apology: bool) -> Verdict:
         started = self._ticks()
         try:
-            async with asyncio.timeout(SEND_SECONDS):
+            async with self._deadlines.within(SEND_SECONDS):
                 receipt = await outlet.channel.send(part)
         except asyncio.CancelledError:
             doubt = SendInDoubt("cut off by a stop", seconds=doubt_seconds(outlet.channel.name))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
 
@@ -80,6 +81,7 @@ class BotEndpoint:
         return f"{self.base_url.rstrip('/')}/file/bot{self.token.get_secret_value()}/{path}"
 
 
+@lru_cache  # asked at each call for one of a few
 def timeouts(total: float) -> aiohttp.ClientTimeout:
     """At most `total` seconds in all, of which connecting may take five: what fails by then was not sent."""
     connect = min(CONNECT_SECONDS, total / 2)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -126,6 +127,7 @@ class Graph:
             raise NotSent(harmless(error)) from error
 
 
+@lru_cache  # asked at each call for one of a few
 def timeouts(total: float) -> aiohttp.ClientTimeout:
     """At most `total` seconds in all, of which connecting may take five."""
     connect = min(CONNECT_SECONDS, total)
