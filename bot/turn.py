@@ -18,6 +18,7 @@ from bot.apologies import apology
 from bot.typing_sign import typing_shown
 from channels.base import Channel
 from config.texts import Texts
+from domain.answers import Answer
 from domain.errors import BotError
 from domain.messages import ChatKey, Choice, InboundMessage, Language, MessageKind, Reply
 from handlers.outcome import Handler, Outcome, TurnContext
@@ -72,6 +73,7 @@ class _Opened:
     context: TurnContext
     channel: Channel
     started: float  # monotonic
+    waited: float  # seconds of the newest message in the queue, beyond its burst window
 
 
 class TurnRunner:
@@ -140,7 +142,9 @@ class TurnRunner:
         known = turn.opening or await self._sessions.opening(turn.key)
         session = await self._sessions.open(turn.key, now, known)
         profile = known.profile or Profile(turn.key, first_seen=now)
-        return _Opened(self._context(turn, session, profile, now), channel, started)
+        last = turn.messages[-1].message
+        waited = max(0.0, now - max(last.received_at, last.ready_at))
+        return _Opened(self._context(turn, session, profile, now), channel, started, waited)
 
     def _context(self, turn: Turn, opened: OpenSession, profile: Profile, now: float) -> TurnContext:
         last = turn.messages[-1].message
@@ -189,7 +193,7 @@ class TurnRunner:
             checkpoint=state if session else None,
             profile=None if outcome.erase else outcome.profile or context.profile,
             exchange=outcome.exchange,
-            facts=self._facts(opened, outcome.facts),
+            facts=_facts(opened, outcome.answer) if outcome.answer else None,
             rating=outcome.rating,
             end_session=outcome.end_session,
             erase=outcome.erase,
@@ -209,22 +213,11 @@ class TurnRunner:
             replies[-1] = replace(replies[-1], text=f"{replies[-1].text}\n\n{notice}")
         return tuple(replies)
 
-    def _facts(self, opened: _Opened, facts: TurnFacts | None) -> TurnFacts | None:
-        if facts is None:
-            return None
-        total_ms = (time.monotonic() - opened.started) * 1000
-        return replace(facts, queue_ms=self._queue_seconds(opened.context) * 1000, total_ms=total_ms)
-
-    def _queue_seconds(self, context: TurnContext) -> float:
-        """How long the newest message waited beyond its burst window."""
-        last = context.last
-        return max(0.0, context.now - max(last.received_at, last.ready_at))
-
     def _done(self, opened: _Opened, commit: TurnCommit) -> None:
         self._count("done")
         stages = self._metrics.stage_seconds
         stages.labels(stage="turn").observe(time.monotonic() - opened.started)
-        stages.labels(stage="queue").observe(self._queue_seconds(opened.context))
+        stages.labels(stage="queue").observe(opened.waited)
         if commit.facts is not None:
             stages.labels(stage="retrieval").observe(commit.facts.retrieval_ms / 1000)
             if commit.facts.model_ms:
@@ -274,3 +267,23 @@ def _spoke_at(message: InboundMessage) -> float:
 
 def _offered(replies: tuple[Reply, ...]) -> tuple[Choice, ...]:
     return next((reply.choices for reply in reversed(replies) if reply.choices), ())
+
+
+def _facts(opened: _Opened, answer: Answer) -> TurnFacts:
+    """What statistics keep of a turn that the agent answered."""
+    context = opened.context
+    return TurnFacts(
+        at=context.now,
+        channel=context.key.channel,
+        language=answer.language,
+        origin=answer.origin,
+        topic=answer.topic,
+        answered=answer.answered,
+        messages=len(context.turn.messages),
+        queue_ms=opened.waited * 1000,
+        retrieval_ms=answer.retrieval_ms,
+        model_ms=answer.model_ms,
+        total_ms=(time.monotonic() - opened.started) * 1000,
+        prompt_tokens=answer.prompt_tokens,
+        completion_tokens=answer.completion_tokens,
+    )

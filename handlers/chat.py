@@ -1,4 +1,4 @@
-"""A question in words: asks the agent, and keeps what long-term memory and statistics need of the answer."""
+"""A question in words: asks the agent, and keeps what long-term memory needs of the answer."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from domain.answers import Answer, Answerer, Origin, Question, Utterance
 from domain.messages import ChatKey, Choice, Reply
 from handlers import choices
 from handlers.outcome import Outcome, TurnContext
-from memory.records import Exchange, Profile, TurnFacts
+from memory.records import Exchange, Profile
 from monitoring.metrics import Metrics
 
 # Every third answered question of a session asks whether the answer was useful: each one would tire a
@@ -67,7 +67,7 @@ class Chat:
             ),
             profile=replace(context.profile, language=answer.remember) if answer.remember else None,
             exchange=self._exchange(context, answer, text),
-            facts=self._facts(context, answer),
+            answer=answer,
         )
 
     async def _question(self, context: TurnContext) -> Question:
@@ -108,22 +108,4 @@ class Chat:
             origin=answer.origin,
             passage_ids=answer.passage_ids,
             answered=answer.answered,
-        )
-
-    def _facts(self, context: TurnContext, answer: Answer) -> TurnFacts:
-        """Queue and total time are the turn's to know; it fills them in."""
-        return TurnFacts(
-            at=context.now,
-            channel=context.key.channel,
-            language=answer.language,
-            origin=answer.origin,
-            topic=answer.topic,
-            answered=answer.answered,
-            messages=len(context.turn.messages),
-            queue_ms=0.0,
-            retrieval_ms=answer.retrieval_ms,
-            model_ms=answer.model_ms,
-            total_ms=0.0,
-            prompt_tokens=answer.prompt_tokens,
-            completion_tokens=answer.completion_tokens,
         )

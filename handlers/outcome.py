@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from domain.answers import Answer
 from domain.messages import ChatKey, InboundMessage, Language, MessageKind, Reply
-from memory.records import Exchange, Profile, SessionRecord, Turn, TurnFacts
+from memory.records import Exchange, Profile, SessionRecord, Turn
 
 _NO_TALK = frozenset({MessageKind.SYSTEM, MessageKind.GROUP, MessageKind.EDITED, MessageKind.REACTION})
 
@@ -66,13 +67,16 @@ class TurnContext:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a handler decided: replies, and what the turn's commit must change."""
+    """What a handler decided: replies, and what the turn's commit must change.
+
+    `answer` is what the agent said, if it was asked: statistics of the turn are made of it.
+    """
 
     replies: tuple[Reply, ...] = ()
     session: SessionRecord | None = None
     profile: Profile | None = None
     exchange: Exchange | None = None
-    facts: TurnFacts | None = None
+    answer: Answer | None = None
     rating: bool | None = None
     end_session: bool = False
     erase: bool = False
