@@ -211,7 +211,7 @@ class Sender:
     async def _send(self, part: OutboxPart, outlet: Outlet, *, apology: bool) -> Verdict:
         started = self._ticks()
         try:
-            async with self._deadlines.within(SEND_SECONDS):
+            with self._deadlines.within(SEND_SECONDS):
                 receipt = await outlet.channel.send(part)
         except asyncio.CancelledError:
             doubt = SendInDoubt("cut off by a stop", seconds=doubt_seconds(outlet.channel.name))

@@ -58,7 +58,7 @@ class Line:
         """
         path = URL(url).raw_path_qs
         head = f"POST {path} HTTP/1.1\r\n{self._headers}\r\nContent-Length: {len(body)}\r\n\r\n"
-        async with self._deadlines.within(limits.total):
+        with self._deadlines.within(limits.total):
             connection = await self._connect(limits)
             try:
                 answer = await _exchange(connection, head.encode("ascii") + body, limits, self._most)

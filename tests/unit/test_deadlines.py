@@ -14,7 +14,7 @@ async def _cut_after(deadlines: Deadlines, seconds: float | None, work: float = 
     loop = asyncio.get_running_loop()
     began = loop.time()
     try:
-        async with deadlines.within(seconds):
+        with deadlines.within(seconds):
             await asyncio.sleep(work)
     except TimeoutError:
         return loop.time() - began
@@ -50,10 +50,38 @@ async def test_who_is_cancelled_hears_of_it_and_not_of_a_timeout() -> None:
     await asyncio.sleep(0.06)  # the timer rings for nobody
 
 
+async def test_cancelled_when_its_time_is_up_as_well() -> None:
+    """Whoever cancelled must find the task cancelled: the limit takes back its own cancelling only."""
+    deadlines = Deadlines()
+    loop = asyncio.get_running_loop()
+
+    async def slow_to_go() -> None:
+        with deadlines.within(0.02):
+            try:
+                await asyncio.sleep(5)
+            except asyncio.CancelledError:
+                task.cancel()  # somebody else, meanwhile
+                raise
+
+    task = loop.create_task(slow_to_go())
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_limits_within_limits() -> None:
+    outer, inner = Deadlines(), Deadlines()
+    with outer.within(1.0):
+        with pytest.raises(TimeoutError), inner.within(0.02):
+            await asyncio.sleep(5)
+        await asyncio.sleep(0.01)  # the task goes on, its cancelling taken back
+    task = asyncio.current_task()
+    assert task is not None
+    assert not task.cancelling()
+
+
 async def test_an_error_of_the_work_passes() -> None:
-    with pytest.raises(KeyError):
-        async with Deadlines().within(1.0):
-            raise KeyError("x")
+    with pytest.raises(KeyError), Deadlines().within(1.0):
+        raise KeyError("x")
 
 
 async def test_many_calls_set_one_timer(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,6 +95,6 @@ async def test_many_calls_set_one_timer(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(loop, "call_at", counted)
     deadlines = Deadlines()
     for _ in range(50):
-        async with deadlines.within(5.0):
+        with deadlines.within(5.0):
             pass
     assert len(timers) == 1
