@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from domain.messages import ChatKey, Reply
+from domain.messages import Reply
 from memory.database import Database
 from memory.outbox_rows import insert_parts
-from memory.rows import dump_json
+from memory.records import OutboxPart
+from memory.rows import dump_json, readable_key
 from memory.store_outbox import SqliteOutbox
 
 # The web page has no address of its own, and an unreachable or blocked subscriber is not written to.
@@ -58,16 +59,22 @@ class Audience:
         A crash therefore repeats nobody and leaves nobody out. WhatsApp chats silent since `window_start` are
         skipped. `note` gives namespace, name and value for the page.
         """
-        parts, now = self._outbox.prepare([reply]), self._clock()
+        prepared, now = self._outbox.prepare([reply]), self._clock()
 
-        def work(connection: sqlite3.Connection) -> tuple[Page, list[tuple[str, list[int]]]]:
+        def work(connection: sqlite3.Connection) -> tuple[Page, list[OutboxPart]]:
             rows = connection.execute(
                 f"SELECT chat, last_inbound_at FROM profiles WHERE {_REACHABLE} AND chat > ?"  # noqa: S608
                 " ORDER BY chat LIMIT ?",
                 (after, limit),
             ).fetchall()
-            chosen = [chat for chat, last in rows if not chat.startswith("whatsapp:") or last >= window_start]
-            queued = [(chat, insert_parts(connection, chat, parts, now, turn_id=None)) for chat in chosen]
+            chosen = [
+                key
+                for chat, last in rows
+                if (key := readable_key(chat)) and (key.channel != "whatsapp" or last >= window_start)
+            ]
+            queued = [
+                part for key in chosen for part in insert_parts(connection, key, prepared, now, turn_id=None)
+            ]
             page = Page(rows[-1][0] if rows else None, len(chosen), len(rows) - len(chosen))
             namespace, name, value = note(page)
             connection.execute(
@@ -76,9 +83,5 @@ class Audience:
             )
             return page, queued
 
-        def committed(result: tuple[Page, list[tuple[str, list[int]]]]) -> None:
-            for chat, ids in result[1]:
-                self._outbox.queued(ChatKey.parse(chat), ids, now)
-
-        page, _ = await self._database.write(work, committed=committed)
+        page, _ = await self._database.write(work, committed=lambda result: self._outbox.queued(result[1]))
         return page

@@ -13,6 +13,8 @@ from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
+from memory.records import OutboxPart
+
 SAFETY_POLL = 1.0  # what a missed wake-up costs at most
 _HELD = -1
 _TAKEN = -2
@@ -20,12 +22,13 @@ _TAKEN = -2
 
 @dataclass(slots=True)
 class Item:
-    """One row that waits: due at `due`, waiting since `since`."""
+    """One row that waits: due at `due`, waiting since `since`. `first_claim`: what that returns, if known."""
 
     id: int
     due: float
     since: float
     merges: bool = False
+    first_claim: OutboxPart | None = None
 
 
 @dataclass(slots=True, eq=False)

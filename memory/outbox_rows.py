@@ -9,11 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 
+import orjson
+
 from domain.errors import StoreCorrupt
-from domain.messages import ChatKey
+from domain.messages import ChatKey, Reply
 from memory.quarantine import quarantine
 from memory.records import MAX_COPIES, OutboxPart, SendState, Settlement
-from memory.rows import load_reply
+from memory.rows import dump_reply, load_reply
 
 MAX_ERROR = 500
 FINAL = frozenset({SendState.SENT, SendState.FAILED, SendState.DEAD})
@@ -42,8 +44,23 @@ _SETTLE = (
     " WHERE id = :id AND state = 'sending' RETURNING state"
 )
 
-Prepared = tuple[bytes, bytes | None]
+_KNOWN = "id IN (SELECT value FROM json_each(:ids))"
+_CLAIM_UNTRIED = (
+    "UPDATE outbox SET state = 'sending', attempts = 1, boot = :boot"
+    f" WHERE {_KNOWN} AND state = 'pending' AND attempts = 0"
+)
+_CLAIMED = f"SELECT id FROM outbox WHERE {_KNOWN} AND state = 'sending' AND boot = :boot"
+
 Row = tuple[int, str, str, float, float, int, int, int, int | None, int, str, str, str, bytes, bytes | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A reply with the body and the attachment of its row."""
+
+    reply: Reply
+    body: bytes
+    attachment: bytes | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +70,21 @@ class Settled:
     state: SendState
     due: float
     closed: tuple[int, ...] = ()
+
+
+def prepare(reply: Reply) -> Prepared:
+    """Encode a reply. Raises what an unusable one makes the encoder raise."""
+    return Prepared(reply, *dump_reply(reply))
+
+
+def claim_untried(connection: sqlite3.Connection, part_ids: Sequence[int], boot: int) -> frozenset[int]:
+    """Claim rows that are as they were queued, in one statement; the ids of those that were."""
+    if not part_ids:
+        return frozenset()
+    named = {"ids": orjson.dumps(part_ids).decode(), "boot": boot}
+    if connection.execute(_CLAIM_UNTRIED, named).rowcount == len(part_ids):
+        return frozenset(part_ids)
+    return frozenset(chain.from_iterable(connection.execute(_CLAIMED, named).fetchall()))
 
 
 def mark_sending(connection: sqlite3.Connection, part_id: int, boot: int, now: float) -> OutboxPart | str:
@@ -74,23 +106,37 @@ def mark_sending(connection: sqlite3.Connection, part_id: int, boot: int, now: f
 
 def insert_parts(
     connection: sqlite3.Connection,
-    chat: str,
-    parts: Sequence[Prepared],
+    key: ChatKey,
+    replies: Sequence[Prepared],
     now: float,
     *,
     turn_id: int | None,
     reply_to: str = "",
-) -> list[int]:
-    """Queue prepared replies inside the caller's transaction; returns their ids."""
-    return [
-        connection.execute(
+) -> list[OutboxPart]:
+    """Queue prepared replies inside the caller's transaction; returns the parts as a first claim does."""
+    chat = str(key)
+    parts: list[OutboxPart] = []
+    for number, each in enumerate(replies):
+        part_id = connection.execute(
             "INSERT INTO outbox (chat, state, created_at, due_at, turn_id, part_no, reply_to, body,"
             " attachment) VALUES (?, 'pending', ?, ?, ?, ?, ?, ?, ?)",
-            (chat, now, now, turn_id, number, reply_to, body, attachment),
+            (chat, now, now, turn_id, number, reply_to, each.body, each.attachment),
         ).lastrowid
-        or 0
-        for number, (body, attachment) in enumerate(parts)
-    ]
+        parts.append(
+            OutboxPart(
+                id=part_id or 0,
+                key=key,
+                reply=each.reply,
+                state=SendState.SENDING,
+                created_at=now,
+                due_at=now,
+                attempts=1,
+                turn_id=turn_id,
+                part_no=number,
+                reply_to=reply_to,
+            )
+        )
+    return parts
 
 
 def readable(row: Row) -> OutboxPart | None:

@@ -18,7 +18,7 @@ from memory.lanes import Item, Lanes, wait_for_change
 from memory.openings import read_opening
 from memory.outbox_rows import insert_parts
 from memory.quarantine import quarantine
-from memory.records import Acceptance, StoredMessage, Turn
+from memory.records import Acceptance, OutboxPart, StoredMessage, Turn
 from memory.rows import dump_message, load_message, readable_key, seen_hash
 from memory.store_outbox import SqliteOutbox
 
@@ -134,11 +134,11 @@ class SqliteInbox:
         """See `memory.base.Inbox.park`."""
         now = self._clock()
         seqs = [each.seq for each in turn.messages]
-        parts = self._outbox.prepare(replies)
+        prepared = self._outbox.prepare(replies)
         # The parts name no turn: the turn may be replayed, and its own parts must find their numbers free.
         reply_to = turn.messages[-1].message.external_id
 
-        def work(connection: sqlite3.Connection) -> list[int]:
+        def work(connection: sqlite3.Connection) -> list[OutboxPart]:
             parked = connection.executemany(
                 "UPDATE inbox SET lease = NULL, parked_turn = ?, parked_at = ?, error = ?"
                 " WHERE seq = ? AND lease = ?",
@@ -146,11 +146,11 @@ class SqliteInbox:
             )
             if parked.rowcount != len(seqs):
                 raise LeaseLostError
-            return insert_parts(connection, str(turn.key), parts, now, turn_id=None, reply_to=reply_to)
+            return insert_parts(connection, turn.key, prepared, now, turn_id=None, reply_to=reply_to)
 
-        def committed(ids: list[int]) -> None:
+        def committed(parts: list[OutboxPart]) -> None:
             self.done(turn)
-            self._outbox.queued(turn.key, ids, now)
+            self._outbox.queued(parts)
 
         try:
             await self._database.write(work, committed=committed, vital=True)

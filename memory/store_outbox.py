@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
 
 from domain.messages import ChatKey, Reply
 from memory.database import Database
@@ -16,18 +17,30 @@ from memory.outbox_rows import (
     UNREADABLE,
     Prepared,
     Settled,
+    claim_untried,
     close_chat,
     confirm_one,
     insert_parts,
     mark_sending,
+    prepare,
     readable,
     settle_one,
 )
 from memory.records import OutboxPart, SendState, Settlement
-from memory.rows import dump_reply, readable_key
+from memory.rows import readable_key
 
 AFTER_TROUBLE = 0.5
 MAX_AHEAD = 86_400.0  # no wait asked for by a platform is longer
+MAX_KNOWN = 1000  # parts of one account kept in memory between their commit and their first claim
+MAX_KNOWN_TEXT = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class _Picked:
+    lanes: Lanes
+    chat: str
+    id: int
+    first_claim: OutboxPart | None
 
 
 class SqliteOutbox:
@@ -142,20 +155,22 @@ class SqliteOutbox:
             return
         parts, now = self.prepare(replies), self._clock()
         await self._database.write(
-            lambda connection: insert_parts(connection, str(key), parts, now, turn_id=None),
-            committed=lambda ids: self.queued(key, ids, now),
+            lambda connection: insert_parts(connection, key, parts, now, turn_id=None),
+            committed=self.queued,
         )
 
     @staticmethod
     def prepare(replies: Sequence[Reply]) -> list[Prepared]:
         """Encode before the transaction: an unusable reply fails its caller only."""
-        return [dump_reply(reply) for reply in replies]
+        return [prepare(reply) for reply in replies]
 
-    def queued(self, key: ChatKey, ids: Sequence[int], now: float, *, due: float | None = None) -> None:
+    def queued(self, parts: Sequence[OutboxPart], *, due: float | None = None) -> None:
         """New parts are on disk."""
-        lanes = self.lanes(key)
-        for part_id in ids:
-            lanes.add(str(key), Item(part_id, now if due is None else due, now))
+        for part in parts:
+            lanes = self.lanes(part.key)
+            known = part if lanes.depth < MAX_KNOWN and _is_small(part) else None
+            item = Item(part.id, part.due_at if due is None else due, part.created_at, first_claim=known)
+            lanes.add(str(part.key), item)
 
     async def replay(self, part_id: int) -> bool:
         """Queue a dead part again, as if it had never been tried."""
@@ -184,31 +199,31 @@ class SqliteOutbox:
             self.lanes(key).delay(str(key), part_id, due)
 
     @staticmethod
-    def _pick(queues: Iterable[Lanes], limit: int) -> list[tuple[Lanes, str, int]]:
+    def _pick(queues: Iterable[Lanes], limit: int) -> list[_Picked]:
         """Chats of all accounts in turn, so that a busy account leaves room for the others."""
-        picked: list[tuple[Lanes, str, int]] = []
+        picked: list[_Picked] = []
         waiting = list(queues)
         while waiting and len(picked) < limit:
             share = max(1, (limit - len(picked)) // len(waiting))
             queue = waiting.pop(0)
             chats = queue.take(share)
-            picked += [(queue, chat, next(iter(queue.items(chat))).id) for chat in chats]
+            picked += [_pick_head(queue, chat) for chat in chats]
             if len(chats) == share:
                 waiting.append(queue)
         return picked
 
-    async def _mark_sending(self, picked: Sequence[tuple[Lanes, str, int]]) -> list[OutboxPart]:
+    async def _mark_sending(self, picked: Sequence[_Picked]) -> list[OutboxPart]:
         now = self._clock()
 
         def work(connection: sqlite3.Connection) -> list[OutboxPart | str]:
-            return [mark_sending(connection, part_id, self._boot, now) for _, _, part_id in picked]
+            return _claim(connection, picked, self._boot, now)
 
         def committed(parts: list[OutboxPart | str]) -> None:
-            for (lanes, chat, part_id), part in zip(picked, parts, strict=True):
-                lanes.own(chat, part_id)
+            for each, part in zip(picked, parts, strict=True):
+                each.lanes.own(each.chat, each.id)
                 if isinstance(part, str):
-                    lanes.remove(chat, [part_id])
-                    lanes.release(chat, part_id)
+                    each.lanes.remove(each.chat, [each.id])
+                    each.lanes.release(each.chat, each.id)
                 if part == UNREADABLE:
                     self._on_trouble("une réponse en attente est illisible : mise de côté (quarantine)")
 
@@ -216,9 +231,9 @@ class SqliteOutbox:
             parts = await self._database.write(work, committed=committed, vital=True)
         except BaseException:
             later = self._clock() + AFTER_TROUBLE
-            for lanes, chat, part_id in picked:
-                lanes.delay(chat, part_id, later)
-                lanes.release(chat)
+            for each in picked:
+                each.lanes.delay(each.chat, each.id, later)
+                each.lanes.release(each.chat)
             raise
         return [part for part in parts if isinstance(part, OutboxPart)]
 
@@ -227,3 +242,27 @@ class SqliteOutbox:
         for part in parts:
             state = SendState.IN_DOUBT if part.doubts else SendState.PENDING
             await self.settle(part, Settlement(state, due_at=now, counts=False))
+
+
+def _is_small(part: OutboxPart) -> bool:
+    return part.reply.attachment is None and len(part.reply.text) <= MAX_KNOWN_TEXT
+
+
+def _pick_head(lanes: Lanes, chat: str) -> _Picked:
+    """What is known of the part serves one claim: afterwards its row may differ, so the next one reads it."""
+    item = next(iter(lanes.items(chat)))
+    known, item.first_claim = item.first_claim, None
+    return _Picked(lanes, chat, item.id, known)
+
+
+def _claim(
+    connection: sqlite3.Connection, picked: Sequence[_Picked], boot: int, now: float
+) -> list[OutboxPart | str]:
+    """Each part, or why there is none to send. A row that is as it was queued need not be read."""
+    known = claim_untried(connection, [each.id for each in picked if each.first_claim], boot)
+    return [
+        each.first_claim
+        if each.first_claim and each.id in known
+        else mark_sending(connection, each.id, boot, now)
+        for each in picked
+    ]

@@ -12,7 +12,7 @@ from memory.counters import add_to
 from memory.database import Database
 from memory.indexing import TextIndex
 from memory.outbox_rows import Prepared, insert_parts
-from memory.records import Turn, TurnCommit
+from memory.records import OutboxPart, Turn, TurnCommit
 from memory.scrubbing import Scrubber
 from memory.store_inbox import LeaseLostError, SqliteInbox
 from memory.store_long_term import add_exchange, rate_newest, save_profile
@@ -43,19 +43,19 @@ class Turns:
 
     async def commit(self, turn: Turn, commit: TurnCommit) -> bool:
         """See `memory.base.Store.commit`."""
-        parts, now = self._outbox.prepare(commit.replies), self._clock()
+        prepared, now = self._outbox.prepare(commit.replies), self._clock()
 
-        def work(connection: sqlite3.Connection) -> list[int]:
-            return _commit(connection, turn, commit, parts, now)
+        def work(connection: sqlite3.Connection) -> list[OutboxPart]:
+            return _commit(connection, turn, commit, prepared, now)
 
-        def committed(ids: list[int]) -> None:
+        def committed(parts: list[OutboxPart]) -> None:
             self._inbox.done(turn, erased=commit.erase)
             if commit.exchange is not None:
                 self._index.grew()
             if commit.erase:
-                self._say_after_scrub(turn, ids, now)
+                self._say_after_scrub(turn, parts, now)
             else:
-                self._outbox.queued(turn.key, ids, now)
+                self._outbox.queued(parts)
 
         try:
             await self._database.write(work, committed=committed, vital=True)
@@ -64,22 +64,22 @@ class Turns:
             return False
         return True
 
-    def _say_after_scrub(self, turn: Turn, ids: Sequence[int], now: float) -> None:
+    def _say_after_scrub(self, turn: Turn, parts: Sequence[OutboxPart], now: float) -> None:
         """The receipt goes out once the erased bytes are gone, so that it is true when it is read."""
         chat, lanes = str(turn.key), self._outbox.lanes(turn.key)
         lanes.clear(chat)
-        self._outbox.queued(turn.key, ids, now, due=float("inf"))
+        self._outbox.queued(parts, due=float("inf"))
 
         def say() -> None:
-            for part_id in ids:
-                lanes.delay(chat, part_id, now)
+            for part in parts:
+                lanes.delay(chat, part.id, now)
 
         self._scrubber.request(then=say)
 
 
 def _commit(
-    connection: sqlite3.Connection, turn: Turn, commit: TurnCommit, parts: Sequence[Prepared], now: float
-) -> list[int]:
+    connection: sqlite3.Connection, turn: Turn, commit: TurnCommit, replies: Sequence[Prepared], now: float
+) -> list[OutboxPart]:
     chat = str(turn.key)
     done = connection.executemany(
         "DELETE FROM inbox WHERE seq = ? AND lease = ?", [(each.seq, turn.lease) for each in turn.messages]
@@ -94,7 +94,7 @@ def _commit(
         add_facts(connection, commit.facts)
     add_to(connection, turns=1)
     reply_to = turn.messages[-1].message.external_id
-    return insert_parts(connection, chat, parts, now, turn_id=turn.id, reply_to=reply_to)
+    return insert_parts(connection, turn.key, replies, now, turn_id=turn.id, reply_to=reply_to)
 
 
 def _remember(connection: sqlite3.Connection, chat: str, commit: TurnCommit) -> None:
