@@ -22,7 +22,7 @@ import aiosqlite
 
 from domain.errors import StoreCorrupt, StoreUnavailable
 from memory.reserve import Reserve
-from memory.transactions import DAMAGE, PASSING, Work, code_of, run_transaction
+from memory.transactions import DAMAGE, PASSING, UnitResult, Work, code_of, run_transaction
 
 T = TypeVar("T")
 
@@ -57,6 +57,7 @@ class Connection(aiosqlite.Connection):
 @dataclass(slots=True, eq=False)
 class _Unit(Generic[T]):
     work: Work[T]
+    completed: Callable[[sqlite3.Connection, T], T] | None
     committed: Callable[[T], None] | None
     vital: bool
     future: asyncio.Future[T]
@@ -121,17 +122,23 @@ class Database:
             raise StoreUnavailable("the database is closed") from error
 
     async def write(
-        self, work: Work[T], *, committed: Callable[[T], None] | None = None, vital: bool = False
+        self,
+        work: Work[T],
+        *,
+        completed: Callable[[sqlite3.Connection, T], T] | None = None,
+        committed: Callable[[T], None] | None = None,
+        vital: bool = False,
     ) -> T:
         """Run `work` in the next transaction; returns once it is synced.
 
-        `committed` runs on the loop right after the commit, in commit order, even when the caller was
-        cancelled: what memory mirrors of the disk is changed there. Vital work goes on while the disk is
-        full. `work` may run twice, the first time undone. Raises StoreUnavailable when nothing could be
-        written, else what `work` raised.
+        `completed` reads right after the commit, in the same visit to the thread, and gives the result its
+        final form; when it fails, the result stays as it was. `committed` runs on the loop after that, in
+        commit order, even when the caller was cancelled: what memory mirrors of the disk is changed there.
+        Vital work goes on while the disk is full. `work` may run twice, the first time undone. Raises
+        StoreUnavailable when nothing could be written, else what `work` raised.
         """
         self._check_open(vital)
-        unit: _Unit[T] = _Unit(work, committed, vital, asyncio.get_running_loop().create_future())
+        unit: _Unit[T] = _Unit(work, completed, committed, vital, asyncio.get_running_loop().create_future())
         self._waiting.append(unit)
         self._wake.set()
         return await unit.future
@@ -174,14 +181,16 @@ class Database:
     async def _run(self, batch: list[_Unit[Any]]) -> None:
         if not batch:
             return
-        works = [unit.work for unit in batch]
-        outcomes = await self._connection.run(partial(run_transaction, works=works))
+        outcomes = await self._connection.run(partial(_run_units, units=batch))
         self.writable = True
         for unit, outcome in zip(batch, outcomes, strict=True):
-            if outcome.error is None:
-                unit.succeed(outcome.value)
-            else:
+            if outcome.error is not None:
                 unit.fail(self._translated(outcome.error))
+                continue
+            if outcome.late is not None:
+                late = self._translated(outcome.late)
+                logger.warning("not completed: %s", late, extra={"action": "store.complete"})
+            unit.succeed(outcome.value)
 
     async def _recover(self, batch: list[_Unit[Any]], error: sqlite3.Error) -> None:
         self.writable = False
@@ -227,6 +236,20 @@ class Database:
             self._damaged = True
             self._on_damage()
             self._on_trouble(f"la base est endommagée ({error}) : un redémarrage récupère ce qui est lisible")
+
+
+def _run_units(connection: sqlite3.Connection, units: Sequence[_Unit[Any]]) -> list[UnitResult]:
+    results = run_transaction(connection, [unit.work for unit in units])
+    return [_completed(connection, unit, result) for unit, result in zip(units, results, strict=True)]
+
+
+def _completed(connection: sqlite3.Connection, unit: _Unit[Any], result: UnitResult) -> UnitResult:
+    if unit.completed is None or result.error is not None:
+        return result
+    try:
+        return UnitResult(unit.completed(connection, result.value))
+    except Exception as error:  # noqa: BLE001  # reported on the loop; the commit stands
+        return UnitResult(result.value, late=error)
 
 
 def _fail_all(batch: Sequence[_Unit[Any]], error: BaseException) -> None:

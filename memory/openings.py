@@ -1,10 +1,14 @@
-"""What a turn begins with, read in one statement."""
+"""What turns begin with, read in one statement."""
 
 # ruff: noqa: S608 - the statement is made of constants
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
 
 from domain.errors import StoreCorrupt
 from memory.records import Opening
@@ -18,18 +22,22 @@ def _of(table: str, columns: str) -> str:
 
 _SESSION_WIDTH, _PROFILE_WIDTH = len(SESSION_COLUMNS.split(", ")), len(PROFILE_COLUMNS.split(", "))
 _SELECT = (
-    f"SELECT {_of('sessions', SESSION_COLUMNS)}, {_of('profiles', PROFILE_COLUMNS)},"
+    f"SELECT asked.chat, {_of('sessions', SESSION_COLUMNS)}, {_of('profiles', PROFILE_COLUMNS)},"
     " CASE profiles.sealed WHEN 1 THEN NULL ELSE"
     " (SELECT at FROM exchanges WHERE exchanges.chat = asked.chat ORDER BY id DESC LIMIT 1) END,"
     " EXISTS (SELECT 1 FROM checkpoints WHERE thread_id = asked.chat)"
-    " FROM (SELECT ? AS chat) AS asked"
+    " FROM (SELECT value AS chat FROM json_each(?)) AS asked"
     " LEFT JOIN sessions ON sessions.chat = asked.chat LEFT JOIN profiles ON profiles.chat = asked.chat"
 )
 
 
-def read_opening(connection: sqlite3.Connection, chat: str) -> Opening | None:
-    """All of it, or None when a row cannot be read back."""
-    row = connection.execute(_SELECT, (chat,)).fetchone()
+def read_openings(connection: sqlite3.Connection, chats: Sequence[str]) -> Mapping[str, Opening | None]:
+    """The openings of these chats; None where a row cannot be read back."""
+    rows = connection.execute(_SELECT, (orjson.dumps(chats).decode(),)).fetchall()
+    return {row[0]: _opening(row[1:]) for row in rows}
+
+
+def _opening(row: tuple[Any, ...]) -> Opening | None:
     session, profile = row[:_SESSION_WIDTH], row[_SESSION_WIDTH : _SESSION_WIDTH + _PROFILE_WIDTH]
     last_exchange_at, has_state = row[-2:]
     try:

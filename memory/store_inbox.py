@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from itertools import count, islice
 
-from domain.errors import BotError, StoreCorrupt, StoreUnavailable
+from domain.errors import StoreCorrupt, StoreUnavailable
 from domain.messages import ChatKey, InboundMessage, Reply
 from memory.database import Database
 from memory.errands import Errands
 from memory.lanes import Item, Lanes, wait_for_change
-from memory.openings import read_opening
+from memory.openings import read_openings
 from memory.outbox_rows import insert_parts
 from memory.quarantine import quarantine
 from memory.records import Acceptance, OutboxPart, StoredMessage, Turn
 from memory.rows import dump_message, load_message, readable_key, seen_hash
 from memory.store_outbox import SqliteOutbox
-
-logger = logging.getLogger(__name__)
 
 MAX_MERGED = 50
 MAX_AHEAD = 60.0  # a message is never due later than this, whatever a clock said
@@ -208,25 +205,16 @@ class SqliteInbox:
                 self._leased(each, turn)
 
         try:
-            leased = await self._database.write(work, committed=committed, vital=True)
+            leased = await self._database.write(
+                work, completed=_with_openings, committed=committed, vital=True
+            )
         except BaseException:
             later = self._clock() + AFTER_TROUBLE
             for each in picked:
                 self.lanes.delay(each.chat, each.seqs[0], later)
                 self.lanes.release(each.chat)
             raise
-        return await self._with_openings([turn for turn in leased if turn is not None])
-
-    async def _with_openings(self, turns: list[Turn]) -> list[Turn]:
-        """Not read within the claim: where a page is damaged, the claim could not be committed either."""
-        try:
-            openings = await self._database.read(
-                lambda connection: [read_opening(connection, str(turn.key)) for turn in turns]
-            )
-        except (BotError, sqlite3.Error) as error:  # each turn asks for itself, and its fault is its own
-            logger.warning("no openings: %s", error, extra={"action": "store.openings"})
-            return turns
-        return [replace(turn, opening=opening) for turn, opening in zip(turns, openings, strict=True)]
+        return [turn for turn in leased if turn is not None]
 
     def _pick(self, chat: str) -> _Picked:
         items = tuple(islice(self.lanes.items(chat), MAX_MERGED))
@@ -293,3 +281,12 @@ def _lease_one(connection: sqlite3.Connection, picked: _Picked, now: float) -> T
     if not messages:
         return None
     return Turn(messages[0].message.key, tuple(messages), attempt, picked.lease)
+
+
+def _with_openings(connection: sqlite3.Connection, turns: list[Turn | None]) -> list[Turn | None]:
+    """Not read within the claim: where a page is damaged, the claim could not be committed either.
+
+    When this fails, each turn asks for itself, and its fault is its own.
+    """
+    openings = read_openings(connection, [str(turn.key) for turn in turns if turn])
+    return [turn and replace(turn, opening=openings.get(str(turn.key))) for turn in turns]

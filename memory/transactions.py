@@ -32,10 +32,11 @@ class _UnitFailedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class UnitResult:
-    """What one unit returned, or what it raised."""
+    """What one unit returned, or what it raised; `late` is what went wrong after its commit."""
 
     value: Any = None
     error: Exception | None = None
+    late: Exception | None = None
 
 
 def run_transaction(connection: sqlite3.Connection, works: Sequence[Work[Any]]) -> list[UnitResult]:

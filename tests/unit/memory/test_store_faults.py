@@ -14,6 +14,7 @@ import pytest
 
 from domain.errors import StoreUnavailable
 from domain.messages import ChatKey, Reply
+from memory import store_inbox
 from memory.opening import open_store
 from memory.records import Acceptance, TurnCommit
 from memory.sqlite import SqliteStore
@@ -138,6 +139,52 @@ async def test_a_turn_that_could_not_be_claimed_is_claimed_later(store: SqliteSt
         other.execute("ROLLBACK")
     (turn,) = await store.inbox.claim(10, wait=5)
     assert turn.attempt == 1
+
+
+async def test_what_is_read_after_the_commit_takes_the_place_of_the_result(store: SqliteStore) -> None:
+    def completed(connection: sqlite3.Connection, value: int) -> int:
+        assert not connection.in_transaction
+        return value + 1
+
+    seen: list[int] = []
+    write = store._database.write(lambda _: 1, completed=completed, committed=seen.append)
+    assert (await write, seen) == (2, [2])
+
+
+async def test_a_read_that_fails_after_the_commit_harms_nobody(store: SqliteStore) -> None:
+    def completed(connection: sqlite3.Connection, value: int) -> int:
+        connection.execute("SELECT nothing FROM nowhere")
+        return value + 1
+
+    def failing(connection: sqlite3.Connection) -> int:
+        return int(connection.execute("SELECT nothing FROM nowhere").lastrowid or 0)
+
+    write = store._database.write
+    outcomes = await asyncio.gather(
+        write(lambda _: 1, completed=completed),
+        write(failing, completed=completed),
+        write(lambda _: 3),
+        return_exceptions=True,
+    )
+    assert (outcomes[0], outcomes[2]) == (1, 3)
+    assert isinstance(outcomes[1], sqlite3.OperationalError)
+
+
+async def test_turns_are_claimed_whatever_damage_their_openings_meet(
+    store: SqliteStore, troubles: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def damaged(*_: object) -> None:
+        error = sqlite3.DatabaseError("database disk image is malformed")
+        error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT  # what SQLite itself would have set
+        raise error
+
+    monkeypatch.setattr(store_inbox, "read_openings", damaged)
+    turn = await turn_of(store)
+    assert (turn.attempt, turn.opening) == (1, None)
+    assert len(troubles) == 1
+    assert "endommagée" in troubles[0]
+    assert (tmp_path / "memory.db.suspect").exists()
+    assert await store.commit(turn, TurnCommit())
 
 
 async def test_a_power_cut_at_any_byte_behind_the_acknowledged_ones_loses_none(tmp_path: Path) -> None:
