@@ -41,7 +41,7 @@ _SETTLE = (
     f" settled_at = CASE WHEN :doubted AND NOT ({_TOO_DOUBTFUL}) THEN NULL ELSE :settled END,"
     " doubts = doubts + :doubt, due_at = :due, attempts = attempts - :refund, plain = max(plain, :plain),"
     " platform_id = CASE :platform_id WHEN '' THEN platform_id ELSE :platform_id END, error = :error"
-    " WHERE id = :id AND state = 'sending' RETURNING state"
+    " WHERE id = :id AND state = 'sending'"
 )
 
 _KNOWN = "id IN (SELECT value FROM json_each(:ids))"
@@ -174,7 +174,7 @@ def settle_one(
 ) -> Settled | None:
     """Write what became of a send; None when the part was erased meanwhile."""
     doubted = settlement.state is SendState.IN_DOUBT
-    row = connection.execute(
+    settled = connection.execute(
         _SETTLE,
         {
             "id": part_id,
@@ -189,10 +189,16 @@ def settle_one(
             "error": settlement.error[:MAX_ERROR],
             "settled": now if doubted or settlement.state in FINAL else None,
         },
-    ).fetchone()
-    if row is None:
+    )
+    if not settled.rowcount:
         return _overtaken(connection, part_id, settlement)
-    return Settled(SendState(row[0]), settlement.due_at)
+    state = _state(connection, part_id) if doubted else settlement.state
+    return Settled(state, settlement.due_at)
+
+
+def _state(connection: sqlite3.Connection, part_id: int) -> SendState:
+    (state,) = connection.execute("SELECT state FROM outbox WHERE id = ?", (part_id,)).fetchone()
+    return SendState(state)
 
 
 def _overtaken(connection: sqlite3.Connection, part_id: int, settlement: Settlement) -> Settled | None:
