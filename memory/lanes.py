@@ -22,7 +22,10 @@ _TAKEN = -2
 
 @dataclass(slots=True)
 class Item:
-    """One row that waits: due at `due`, waiting since `since`. `first_claim`: what that returns, if known."""
+    """One row that waits: due at `due`, waiting since `since`.
+
+    `first_claim` is the part that the first claim of the row returns, as long as it is kept in memory.
+    """
 
     id: int
     due: float
