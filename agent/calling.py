@@ -13,11 +13,10 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from langchain_core.messages import AIMessage, BaseMessage
-
 from agent.breaker import Breaker
 from agent.budget import Budget
 from agent.trimming import TOKENS_PER_MESSAGE, estimate_tokens
+from agent.wire import Completion, Message
 from agent.work import Work
 from domain.errors import ModelFailed, ModelRefused, RateLimited
 from domain.messages import ChatKey
@@ -35,8 +34,8 @@ class Completes(Protocol):
     """A chat model: `agent.model.ChatModel`, loaded on demand because of what it imports."""
 
     async def complete(
-        self, messages: Sequence[BaseMessage], *, tools: Sequence[Mapping[str, Any]] = ()
-    ) -> AIMessage:
+        self, messages: Sequence[Message], *, tools: Sequence[Mapping[str, Any]] = ()
+    ) -> Completion:
         """One attempt. Raises ModelFailed, RateLimited or ModelRefused."""
         ...
 
@@ -59,8 +58,8 @@ class Caller:
         return self._budget is None or self._budget.allows(key)
 
     async def ask(
-        self, work: Work, messages: Sequence[BaseMessage], *, tools: Sequence[Mapping[str, Any]]
-    ) -> AIMessage:
+        self, work: Work, messages: Sequence[Message], *, tools: Sequence[Mapping[str, Any]]
+    ) -> Completion:
         """One answer of the model, after at most one retry. Raises ModelFailed, RateLimited, ModelRefused."""
         while True:
             if work.spent.model_calls >= MOST_CALLS:
@@ -87,14 +86,14 @@ class Caller:
         await asyncio.sleep(seconds + random.uniform(0.02, 0.1))
 
     async def _attempt(
-        self, work: Work, messages: Sequence[BaseMessage], tools: Sequence[Mapping[str, Any]]
-    ) -> AIMessage:
+        self, work: Work, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]]
+    ) -> Completion:
         started = time.perf_counter()
         work.spent.model_calls += 1
         outcome = "failed"
         try:
             async with asyncio.timeout_at(work.deadline):
-                message = await self._model.complete(messages, tools=tools)
+                said = await self._model.complete(messages, tools=tools)
             self._breaker.succeeded()
             outcome = "ok"
         except TimeoutError as error:
@@ -119,16 +118,14 @@ class Caller:
         finally:
             work.spent.model_ms += (time.perf_counter() - started) * 1000
             self._metrics.model_calls.labels(outcome=outcome).inc()
-        self._count(work, messages, message)
-        return message
+        self._count(work, messages, said)
+        return said
 
-    def _count(self, work: Work, messages: Sequence[BaseMessage], message: AIMessage) -> None:
-        usage = message.usage_metadata
-        if usage is not None and usage["total_tokens"]:
-            prompt, written = usage["input_tokens"], usage["output_tokens"]
-        else:  # the server does not say: an estimate keeps the budget honest
-            prompt = sum(estimate_tokens(m.text) + TOKENS_PER_MESSAGE for m in messages)
-            written = estimate_tokens(message.text)
+    def _count(self, work: Work, messages: Sequence[Message], said: Completion) -> None:
+        prompt, written = said.prompt_tokens, said.completion_tokens
+        if not prompt + written:  # the server does not say: an estimate keeps the budget honest
+            prompt = sum(estimate_tokens(m["content"] or "") + TOKENS_PER_MESSAGE for m in messages)
+            written = estimate_tokens(said.text)
         work.spent.prompt_tokens += prompt
         work.spent.completion_tokens += written
         self._metrics.tokens.labels(direction="prompt").inc(prompt)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import date
 
-from langchain_core.messages import AIMessage, AnyMessage
+from langchain_core.messages import AnyMessage
 
 from agent.calling import MOST_CALLS, Caller
 from agent.drafts import cleaned
@@ -13,6 +13,7 @@ from agent.grounding import Grounding, inspect
 from agent.prompting import Prompts
 from agent.shield import pseudonymise
 from agent.tools import run_tools, tool_schemas
+from agent.wire import assistant
 from agent.work import Work
 from domain.answers import Answer, Origin
 from domain.errors import ModelFailed, RateLimited
@@ -90,12 +91,15 @@ class Drafting:
     async def _draft(self, caller: Caller, work: Work) -> str:
         """The loop of model and tools. A repair has everything it needs and gets no second search."""
         while True:
-            message = await caller.ask(work, work.prompt, tools=self._tools)
-            if not (message.tool_calls or message.invalid_tool_calls):
-                return message.text
-            if work.spent.blocked or any(len(str(c["args"])) > _MOST_ARGUMENTS for c in message.tool_calls):
+            said = await caller.ask(work, work.prompt, tools=self._tools)
+            if not (said.calls or said.broken):
+                return said.text
+            if work.spent.blocked or any(len(str(c.arguments)) > _MOST_ARGUMENTS for c in said.calls):
                 raise ModelFailed("the model asked for a tool where it may not")
-            work.prompt += [_short(message), *run_tools(work, message)]
+            work.prompt += [
+                assistant(said.text[:_MOST_CHARS], said.calls, said.broken),
+                *run_tools(work, said),
+            ]
 
 
 def _answer(work: Work, text: str, cited: Sequence[str]) -> Answer:
@@ -115,14 +119,3 @@ def _is_old(work: Work) -> bool:
     """Whether the best row was checked too long ago: the composed answer tells its date, a draft may not."""
     found = work.retrieval
     return found is not None and bool(found.passages) and not found.passages[0].fresh
-
-
-def _short(message: AIMessage) -> AIMessage:
-    """A message with calls as the next request repeats it."""
-    if isinstance(message.content, str) and len(message.content) <= _MOST_CHARS:
-        return message
-    return AIMessage(
-        message.text[:_MOST_CHARS],
-        tool_calls=message.tool_calls,
-        invalid_tool_calls=message.invalid_tool_calls,
-    )

@@ -8,7 +8,6 @@ another way now), RateLimited (the server said when) or ModelRefused (the same r
 from __future__ import annotations
 
 import email.utils
-import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,26 +16,20 @@ from typing import Any
 import aiohttp
 import orjson
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun
-from langchain_core.messages import (
-    AIMessage,
-    BaseMessage,
-    HumanMessage,
-    InvalidToolCall,
-    SystemMessage,
-    ToolCall,
-)
+from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.messages.ai import UsageMetadata
+from langchain_core.messages.tool import invalid_tool_call, tool_call
 from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_openai import ChatOpenAI
 from pydantic import PrivateAttr, SecretStr
 
+from agent.wire import BrokenCall, Call, Completion, Message
 from config.settings import OPENAI_URL
 from domain.errors import ModelFailed, ModelRefused, RateLimited
 from transport.line import Line
 
 MAX_RESPONSE_BYTES = 2 * 1024 * 1024
-_ARGUMENTS = json.JSONEncoder(ensure_ascii=False)  # `json.dumps` would make one for each call
-_ROLES: dict[type[BaseMessage], str] = {SystemMessage: "system", HumanMessage: "user"}
+_MOST_BROKEN = 500  # characters of arguments that are no JSON, when they are shown to the model again
 
 
 class ChatModel(ChatOpenAI):
@@ -96,7 +89,7 @@ class ChatModel(ChatOpenAI):
         **kwargs: Any,
     ) -> ChatResult:
         body = self._get_request_payload(messages, stop=stop, **kwargs)
-        message = await self._completions.ask(body)
+        message = _langchain_message(await self._completions.ask(body))
         return ChatResult(generations=[ChatGeneration(message=message)])
 
 
@@ -110,15 +103,15 @@ class Completions:
     parameters: Mapping[str, Any]
 
     async def complete(
-        self, messages: Sequence[BaseMessage], *, tools: Sequence[Mapping[str, Any]] = ()
-    ) -> AIMessage:
+        self, messages: Sequence[Message], *, tools: Sequence[Mapping[str, Any]] = ()
+    ) -> Completion:
         """One model call. Raises ModelFailed, RateLimited or ModelRefused."""
-        body = {**self.parameters, "messages": [wire_message(m) for m in messages]}
+        body = {**self.parameters, "messages": messages}
         if tools:
             body["tools"] = tools
         return await self.ask(body)
 
-    async def ask(self, body: Mapping[str, Any]) -> AIMessage:
+    async def ask(self, body: Mapping[str, Any]) -> Completion:
         """What the server answers to a whole body. Raises like `complete`."""
         try:
             status, answer, headers = await self.line.post(self.url, orjson.dumps(body), self.limits)
@@ -155,31 +148,7 @@ def _seconds(header: str | None) -> float:
         return 1.0
 
 
-def wire_message(message: BaseMessage) -> dict[str, Any]:
-    """One message as the stock class writes it, for the messages this bot sends (plain text content)."""
-    role = _ROLES.get(type(message))
-    if role is not None:
-        return {"content": message.content, "role": role}
-    if isinstance(message, AIMessage):
-        return _wire_assistant(message)
-    return {"content": message.content, "role": "tool", "tool_call_id": getattr(message, "tool_call_id", "")}
-
-
-def _wire_assistant(message: AIMessage) -> dict[str, Any]:
-    wire: dict[str, Any] = {"content": message.content, "role": "assistant"}
-    if message.tool_calls or message.invalid_tool_calls:
-        wire["content"] = message.content or None
-        wire["tool_calls"] = [
-            _wire_call(c["id"], c["name"], _ARGUMENTS.encode(c["args"])) for c in message.tool_calls
-        ] + [_wire_call(c["id"], c["name"] or "", c["args"] or "") for c in message.invalid_tool_calls]
-    return wire
-
-
-def _wire_call(call_id: str | None, name: str, arguments: str) -> dict[str, Any]:
-    return {"type": "function", "id": call_id, "function": {"name": name, "arguments": arguments}}
-
-
-def read_completion(payload: bytes) -> AIMessage:
+def read_completion(payload: bytes) -> Completion:
     """The message of a response document, tolerant of servers that bend the format. Raises ModelFailed."""
     try:
         document = orjson.loads(payload)
@@ -190,18 +159,13 @@ def read_completion(payload: bytes) -> AIMessage:
     message = first.get("message") if isinstance(first, dict) else None
     if not isinstance(message, dict):
         raise ModelFailed("the model's answer holds no message")
-    calls, invalid = _read_calls(message.get("tool_calls"))
+    calls, broken = _read_calls(message.get("tool_calls"))
     text = _read_text(message.get("content"))
-    if not (text.strip() or calls or invalid):
+    if not (text.strip() or calls or broken):
         raise ModelFailed(
             "the model's answer is empty" if not message.get("refusal") else "the model refused"
         )
-    return AIMessage(
-        content=text,
-        tool_calls=calls,
-        invalid_tool_calls=invalid,
-        usage_metadata=_read_usage(document.get("usage")),
-    )
+    return Completion(text, calls, broken, *_read_usage(document.get("usage")))
 
 
 def _read_text(content: object) -> str:
@@ -213,9 +177,9 @@ def _read_text(content: object) -> str:
     return ""
 
 
-def _read_calls(raw: object) -> tuple[list[ToolCall], list[InvalidToolCall]]:
-    calls: list[ToolCall] = []
-    invalid: list[InvalidToolCall] = []
+def _read_calls(raw: object) -> tuple[tuple[Call, ...], tuple[BrokenCall, ...]]:
+    calls: list[Call] = []
+    broken: list[BrokenCall] = []
     for i, item in enumerate(raw if isinstance(raw, list) else ()):
         function = item.get("function") if isinstance(item, dict) else None
         if not isinstance(function, dict):
@@ -223,15 +187,10 @@ def _read_calls(raw: object) -> tuple[list[ToolCall], list[InvalidToolCall]]:
         name, call_id = str(function.get("name") or ""), str(item.get("id") or f"call_{i}")
         arguments = _read_arguments(function.get("arguments"))
         if arguments is None:
-            text = str(function.get("arguments"))[:500]
-            invalid.append(
-                InvalidToolCall(
-                    name=name, args=text, id=call_id, error="arguments are not JSON", type="invalid_tool_call"
-                )
-            )
+            broken.append(BrokenCall(call_id, name, str(function.get("arguments"))[:_MOST_BROKEN]))
         else:
-            calls.append(ToolCall(name=name, args=arguments, id=call_id, type="tool_call"))
-    return calls, invalid
+            calls.append(Call(call_id, name, arguments))
+    return tuple(calls), tuple(broken)
 
 
 def _read_arguments(raw: object) -> dict[str, Any] | None:
@@ -246,11 +205,25 @@ def _read_arguments(raw: object) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def _read_usage(raw: object) -> UsageMetadata | None:
-    if not isinstance(raw, dict):
-        return None
+def _read_usage(raw: object) -> tuple[int, int]:
+    """The tokens of the prompt and of the answer."""
+    usage = raw if isinstance(raw, dict) else {}
     prompt, written = (
-        value if isinstance(value := raw.get(name), int) and value >= 0 else 0
+        value if isinstance(value := usage.get(name), int) and value >= 0 else 0
         for name in ("prompt_tokens", "completion_tokens")
     )
-    return UsageMetadata(input_tokens=prompt, output_tokens=written, total_tokens=prompt + written)
+    return prompt, written
+
+
+def _langchain_message(said: Completion) -> AIMessage:
+    prompt, written = said.prompt_tokens, said.completion_tokens
+    usage = UsageMetadata(input_tokens=prompt, output_tokens=written, total_tokens=prompt + written)
+    return AIMessage(
+        content=said.text,
+        tool_calls=[tool_call(name=c.name, args=dict(c.arguments), id=c.id) for c in said.calls],
+        invalid_tool_calls=[
+            invalid_tool_call(name=c.name, args=c.written, id=c.id, error="arguments are not JSON")
+            for c in said.broken
+        ],
+        usage_metadata=usage if usage["total_tokens"] else None,
+    )

@@ -18,6 +18,7 @@ from agent.drafting import Drafting
 from agent.embedded import Embedded
 from agent.kept_answers import KeptAnswers
 from agent.shield import pseudonymise
+from agent.wire import text_of
 from agent.work import Work
 from domain.answers import Answer, Utterance
 
@@ -145,4 +146,4 @@ def _seed(work: Work) -> list[AnyMessage]:
 
 
 def _line(message: AnyMessage) -> Utterance:
-    return Utterance("user" if isinstance(message, HumanMessage) else "bot", message.text)
+    return Utterance("user" if isinstance(message, HumanMessage) else "bot", text_of(message))

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, HumanMessage, SystemMessage
+from langchain_core.messages import AnyMessage
 
+from agent.wire import Message, assistant, remembered, system, user
 from domain.messages import Language
 from rag.normalise import tokenise
 from rag.passages import Passage
@@ -40,7 +41,7 @@ _FENCE = re.compile(r"</?\s*(?:donnees|données|question)\s*>|<\|[^|>]{0,40}\|>"
 class Prompts:
     """The prompt files, read once at start."""
 
-    system: SystemMessage
+    system: Message
     question: str
     known: str
     repair: str
@@ -49,9 +50,9 @@ class Prompts:
     @classmethod
     def load(cls, folder: Path = FOLDER) -> Prompts:
         """Read the files."""
-        system = _read(folder, "system")
+        rules = _read(folder, "system")
         question, known, repair = (_read(folder, name) for name in ("question", "known", "repair"))
-        return cls(SystemMessage(system), question, known, repair, frozenset(_phrases(system)))
+        return cls(system(rules), question, known, repair, frozenset(_phrases(rules)))
 
     def faults(self, draft: str) -> tuple[str, ...]:
         """What a draft must not be, apart from ungrounded: empty, endless, our rules, a hunt for secrets."""
@@ -75,7 +76,7 @@ class Prompts:
         language: Language,
         known: str,
         passages: Iterable[Passage],
-    ) -> list[BaseMessage]:
+    ) -> list[Message]:
         """The messages of a first call."""
         asked = self.question.format(
             language=LANGUAGE_NAMES[language],
@@ -83,12 +84,12 @@ class Prompts:
             passages=listed(passages, language),
             question=unfence(question),
         )
-        return [self.system, *history, HumanMessage(asked)]
+        return [self.system, *map(remembered, history), user(asked)]
 
-    def repair_of(self, draft: str, faults: Sequence[str]) -> list[BaseMessage]:
+    def repair_of(self, draft: str, faults: Sequence[str]) -> list[Message]:
         """What follows a draft that grounding refused."""
         text = "\n".join(f"- {fault}" for fault in faults[:8])
-        return [AIMessage(draft), HumanMessage(self.repair.format(faults=text))]
+        return [assistant(draft), user(self.repair.format(faults=text))]
 
 
 def listed(passages: Iterable[Passage], language: Language) -> str:

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
-from langchain_core.messages import AIMessage, ToolMessage
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agent.prompting import fenced
+from agent.wire import Completion, Message, tool
 from agent.work import Work
 from domain.messages import Language
 
@@ -118,17 +118,10 @@ def tool_schemas() -> tuple[Mapping[str, Any], ...]:
     )
 
 
-def run_tools(work: Work, message: AIMessage) -> list[ToolMessage]:
-    """One result for each call of the message, as the chat format demands."""
-    results = [
-        ToolMessage(_run(work, call["name"], call["args"], i), tool_call_id=call["id"] or "")
-        for i, call in enumerate(message.tool_calls)
-    ]
-    results += [
-        ToolMessage("Erreur : les arguments ne sont pas du JSON.", tool_call_id=call["id"] or "")
-        for call in message.invalid_tool_calls
-    ]
-    return results
+def run_tools(work: Work, said: Completion) -> list[Message]:
+    """One result for each call of the model, as the chat format demands."""
+    results = [tool(_run(work, call.name, call.arguments, i), call.id) for i, call in enumerate(said.calls)]
+    return results + [tool("Erreur : les arguments ne sont pas du JSON.", call.id) for call in said.broken]
 
 
 def _run(work: Work, name: str, arguments: Mapping[str, Any], place: int) -> str:

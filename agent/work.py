@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from langchain_core.messages import BaseMessage
-
+from agent.wire import Message
 from domain.answers import Answer, Question
 from domain.messages import Language
 from rag.cache import CacheKey
@@ -43,7 +42,7 @@ class Work:
     deadline: float
     retrieval: Retrieval | None = None
     passages: dict[str, Passage] = field(default_factory=dict)
-    prompt: list[BaseMessage] = field(default_factory=list)
+    prompt: list[Message] = field(default_factory=list)
     cache_key: CacheKey | None = None
     first_exchange: bool = True
     from_cache: bool = False

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from agent.model import ChatModel
 from agent.tools import tool_schemas
+from agent.wire import Completion, Message, assistant, remembered, tool
 from domain.errors import ModelFailed, ModelRefused, RateLimited
 from tests.fakes.openai import (
     CUT,
@@ -38,6 +39,7 @@ TALK: list[AnyMessage] = [
     AIMessage("400 Mo à 500 F\n*141*3#", id="web:1:answer"),
     HumanMessage("merci ɗ 🌟"),
 ]
+ASKED = [remembered(message) for message in TALK]
 
 
 @pytest.fixture
@@ -73,10 +75,10 @@ async def test_the_wire_body_is_that_of_the_stock_class(http: aiohttp.ClientSess
         tools = [dict(schema) for schema in tool_schemas()]
         model = lean(http, server)
         await client.bind_tools(tools).ainvoke(TALK)
-        await model.completions.complete(TALK, tools=tools)
+        await model.completions.complete(ASKED, tools=tools)
         await model.bind_tools(tools).ainvoke(TALK)
         await client.ainvoke(TALK[:2])
-        await model.completions.complete(TALK[:2])
+        await model.completions.complete(ASKED[:2])
         stock, complete, invoke, stock_plain, complete_plain = server.bodies
         for body in server.bodies:
             assert body.pop("stream", False) is False
@@ -89,10 +91,22 @@ async def test_the_wire_body_is_that_of_the_stock_class(http: aiohttp.ClientSess
 
 async def test_an_answer_and_its_usage(http: aiohttp.ClientSession) -> None:
     async with FakeOpenAI([answer("Bonjour.")]) as server:
-        got = await lean(http, server).completions.complete(TALK)
+        got = await lean(http, server).completions.complete(ASKED)
         assert got.text == "Bonjour."
-        assert got.usage_metadata is not None
-        assert got.usage_metadata["input_tokens"] > 0
+        assert got.prompt_tokens > 0
+        assert got.completion_tokens > 0
+
+
+async def test_what_langchain_is_told(http: aiohttp.ClientSession) -> None:
+    script = [answer("Bonjour."), Step(text="d'abord", calls=(("f", {"a": 1}), ("g", "{broken")))]
+    async with FakeOpenAI(script) as server:
+        model = lean(http, server)
+        plain, calling = await model.ainvoke(TALK), await model.ainvoke(TALK)
+        assert plain.text == "Bonjour."
+        assert plain.usage_metadata is not None
+        assert plain.usage_metadata["input_tokens"] > 0
+        assert [(c["id"], c["name"], c["args"]) for c in calling.tool_calls] == [("call_0", "f", {"a": 1})]
+        assert [(c["id"], c["args"]) for c in calling.invalid_tool_calls] == [("call_1", "{broken")]
 
 
 async def test_tool_calls_in_every_spelling(http: aiohttp.ClientSession) -> None:
@@ -106,15 +120,19 @@ async def test_tool_calls_in_every_spelling(http: aiohttp.ClientSession) -> None
     ]
     async with FakeOpenAI(script) as server:
         model = lean(http, server).completions
-        plain, as_object, none, broken, not_object, two = [await model.complete(TALK) for _ in script]
-        assert plain.tool_calls == as_object.tool_calls
-        assert plain.tool_calls[0]["args"] == {"a": 1}
-        assert none.tool_calls[0]["args"] == {}
-        assert [c["name"] for c in (*broken.invalid_tool_calls, *not_object.invalid_tool_calls)] == ["f", "f"]
-        assert [c["name"] for c in two.tool_calls] == ["f", "g"]
+        plain, as_object, none, broken, not_object, two = [await model.complete(ASKED) for _ in script]
+        assert plain.calls == as_object.calls
+        assert plain.calls[0].arguments == {"a": 1}
+        assert none.calls[0].arguments == {}
+        assert [c.name for c in (*broken.broken, *not_object.broken)] == ["f", "f"]
+        assert [c.name for c in two.calls] == ["f", "g"]
         assert two.text == "d'abord"
-        await model.complete([*TALK[:2], broken, ToolMessage("Erreur", tool_call_id="call_0")])
+        await model.complete([*ASKED[:2], _said(broken), tool("Erreur", "call_0")])
         assert server.bodies[-1]["messages"][2]["tool_calls"][0]["function"]["arguments"] == "{broken"
+
+
+def _said(completion: Completion) -> Message:
+    return assistant(completion.text, completion.calls, completion.broken)
 
 
 PASSING = [
@@ -140,7 +158,7 @@ PASSING = [
 async def test_passing_faults(step: Step, http: aiohttp.ClientSession) -> None:
     async with FakeOpenAI([step]) as server:
         with pytest.raises(ModelFailed) as caught:
-            await lean(http, server).completions.complete(TALK)
+            await lean(http, server).completions.complete(ASKED)
         assert not isinstance(caught.value, ModelRefused)
         assert len(server.bodies) == 1  # no hidden retry
 
@@ -151,7 +169,7 @@ async def test_passing_faults(step: Step, http: aiohttp.ClientSession) -> None:
 async def test_lasting_faults(status: int, ours: bool, http: aiohttp.ClientSession) -> None:
     async with FakeOpenAI([fail(status)]) as server:
         with pytest.raises(ModelRefused) as caught:
-            await lean(http, server).completions.complete(TALK)
+            await lean(http, server).completions.complete(ASKED)
         assert caught.value.ours is ours
 
 
@@ -170,21 +188,21 @@ async def test_lasting_faults(status: int, ours: bool, http: aiohttp.ClientSessi
 async def test_a_server_that_says_when(step: Step, seconds: float, http: aiohttp.ClientSession) -> None:
     async with FakeOpenAI([step]) as server:
         with pytest.raises(RateLimited) as caught:
-            await lean(http, server).completions.complete(TALK)
+            await lean(http, server).completions.complete(ASKED)
         assert caught.value.seconds == seconds
 
 
 async def test_a_silent_server_and_none_at_all(http: aiohttp.ClientSession) -> None:
     async with FakeOpenAI([HANG]) as server:
         with pytest.raises(ModelFailed, match="in time"):
-            await lean(http, server, timeout=0.1).completions.complete(TALK)
+            await lean(http, server, timeout=0.1).completions.complete(ASKED)
         model = lean(http, server)
     with pytest.raises(ModelFailed, match="no connection"):
-        await model.completions.complete(TALK)
+        await model.completions.complete(ASKED)
 
 
 async def test_a_redirect_is_not_followed(http: aiohttp.ClientSession) -> None:
     step = Step(status=307, headers={"Location": "http://127.0.0.1:9/steal"}, raw=b"")
     async with FakeOpenAI([step]) as server:
         with pytest.raises(ModelFailed):
-            await lean(http, server).completions.complete(TALK)
+            await lean(http, server).completions.complete(ASKED)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from langchain_core.messages import AIMessage
 
 from agent.prompting import Prompts, fenced, listed, unfence
 from agent.tools import SearchOffers, run_tools, tool_schemas
+from agent.wire import Call, Completion
 from agent.work import Work
 from config.settings import ROOT
 from domain.answers import Question
@@ -33,10 +33,9 @@ def work(library: Library) -> Work:
 
 
 def run(work: Work, name: str, arguments: dict[str, object]) -> str:
-    call = {"name": name, "args": arguments, "id": "c1", "type": "tool_call"}
-    (result,) = run_tools(work, AIMessage("", tool_calls=[call]))
-    assert result.tool_call_id == "c1"
-    return result.text
+    (result,) = run_tools(work, Completion("", (Call("c1", name, arguments),)))
+    assert result["tool_call_id"] == "c1"
+    return str(result["content"])
 
 
 def test_no_tool_takes_a_chat_id_and_each_says_what_it_is_for() -> None:
@@ -111,5 +110,5 @@ def test_the_rules_may_not_be_copied() -> None:
     prompts = Prompts.load()
     assert prompts.faults("Il y a un forfait de 400 Mo pour vous.") == ()
     assert prompts.faults("") != ()
-    rules = prompts.system.text
+    rules = str(prompts.system["content"])
     assert prompts.faults(f"Voici mes règles : {rules[200:420]}") != ()

@@ -43,6 +43,6 @@ def test_a_draft_that_goes_round_in_circles_is_refused() -> None:
 
 
 def test_no_prompt_holds_a_secret_or_an_address() -> None:
-    for text in (PROMPTS.system.text, PROMPTS.question, PROMPTS.known, PROMPTS.repair):
+    for text in (str(PROMPTS.system["content"]), PROMPTS.question, PROMPTS.known, PROMPTS.repair):
         assert "://" not in text
         assert "@" not in text
