@@ -72,9 +72,6 @@ class _Record:
     values: dict[str, frozenset[Value]] = field(hash=False)
     numbers: frozenset[float] = frozenset()
 
-    def of(self, kind: str) -> frozenset[Value]:
-        return self.values.get(kind, _NONE)
-
 
 def _tellable(passage: Passage, today: date) -> bool:
     offer = passage.offer
@@ -202,11 +199,14 @@ class _Checker:
     def _holding(self, kind: str, value: Value) -> Sequence[_Record]:
         """The records that say a value."""
         if (held := self._holders.get((kind, value))) is None:
-            held = self._holders[kind, value] = [r for r in self._records if value in r.of(kind)]
+            held = self._holders[kind, value] = [
+                r for r in self._records if value in r.values.get(kind, _NONE)
+            ]
         return held
 
     def _number(self, value: float) -> bool:
-        return any(value in r.numbers or f"{value:.0f}" in r.of("phone") for r in self._records)
+        phone = f"{value:.0f}"
+        return any(value in r.numbers or phone in r.values.get("phone", _NONE) for r in self._records)
 
     def _clock(self, value: str) -> bool:
         hour, _, minutes = value.partition(":")
@@ -224,15 +224,16 @@ class _Checker:
             wanted: dict[str, set[Value]] = {}
             for figure in (f for sentence in group for f in sentence):
                 wanted.setdefault(figure.kind, set()).add(figure.value)
+            fits = {record.id: _fit(record, wanted) for record in self._records}
             for sentence in group:
                 own_price = any(f.kind == "price" for f in sentence)
                 for figure in sentence:
                     holders = self._holding(figure.kind, figure.value)
-                    fitting = [(r, matches) for r in holders if (matches := _fit(r, wanted))]
-                    if not fitting and (own_price or all(r.is_offer for r in holders)):
+                    best = max([fits[r.id] for r in holders])
+                    if best:
+                        cited.update((r.id, None) for r in holders if r.is_offer and fits[r.id] == best)
+                    elif own_price or all(r.is_offer for r in holders):
                         faults.append(_apart(figure, wanted))
-                    best = max((matches for _, matches in fitting), default=0)
-                    cited.update((r.id, None) for r, n in fitting if r.is_offer and n == best)
         return faults, tuple(cited)
 
 
@@ -257,7 +258,7 @@ def _fit(record: _Record, wanted: Mapping[str, set[Value]]) -> int:
     """
     matches = 0
     for kind, values in wanted.items():
-        held = record.of(kind)
+        held = record.values.get(kind, _NONE)
         if not held.isdisjoint(values):
             matches += 1
         elif held or kind == "price":
