@@ -17,7 +17,8 @@ _TAG = re.compile(r"</?[a-zA-Z][^<>\n]{0,60}>")
 _PSEUDONYM = re.compile(r"<(?:tel_\d+|id(?:_\d+)?)>")
 _BULLET = re.compile(r"^(\s*)[*•‣▪●–—]\s+(?=[^\s*#\d]|\d+[^\n*#]*$)", re.MULTILINE)
 _EMPHASIS = re.compile(r"(?<!\w)(\*\*|__)(?=\S)(.+?)(?<=\S)\1(?!\w)")
-_ITALIC = re.compile(r"(?<![\w*#])([*_])(?=\S)([^*#_\n]*[^\W\d_][^*#_\n]*)(?<=\S)\1(?![\w*#])")
+# A rule that begins with its sign, and looks behind it only then, passes over other text at a glance.
+_ITALIC = re.compile(r"([*_])(?<![\w*#].)(?=\S)([^*#_\n]*[^\W\d_][^*#_\n]*)(?<=\S)\1(?![\w*#])")
 # What a text must hold for the rule to matter, the rule, and what stays.
 _MARKUP = tuple(
     (needed, re.compile(pattern, re.MULTILINE), stays)
@@ -42,9 +43,10 @@ _LINK = re.compile(
 )
 _CODE_LIKE = re.compile(r"[*#＊＃∗][\d\s*#＊＃∗０-９]{1,40}[#＃]")
 _LINK_SIGN = re.compile(r"[.:][^\s<>\"']")  # in every link: cheaper to look for
-_COMMAND = re.compile(r"(?<![\w/])/[a-zA-Z_]{2,32}\b(?!/)|(?<![\w.])@\w{3,32}")
+_COMMAND = re.compile(r"/(?<![\w/].)[a-zA-Z_]{2,32}\b(?!/)|@(?<![\w.].)\w{3,32}")
 _PLAIN_CODE = re.compile(r"[*#0-9]+")
-_CODE = re.compile(r"[(«\"]?\s*([*#]\d+(?:\*\d+)*#)\s*(?:[)»\"]\s*)?[.,;:!]?")
+_CODE = re.compile(r"([*#]\d+(?:\*\d+)*#)\s*(?:[)»\"]\s*)?[.,;:!]?")
+_OPENING = ("(", "«", '"')
 _BLANK_LINES = re.compile(r"\n{3,}")
 _SPACES = re.compile(r"[ \t\u00a0]{2,}")
 _INVISIBLE = re.compile(
@@ -112,8 +114,15 @@ def _codes_apart(line: str) -> list[str]:
     """A line cut so that each code stands alone: it is copied with one long press."""
     if "#" not in line:
         return [line]
-    parts = [part.strip() for part in _CODE.split(line)]
+    *told, rest = _CODE.split(line)
+    parts = [*map(_unopened, told), rest.strip()]
     return [part for part in parts if part] or [line]
+
+
+def _unopened(text: str) -> str:
+    """What stands before a code, without the bracket or quote that holds the code."""
+    text = text.strip()
+    return text[:-1].rstrip() if text.endswith(_OPENING) else text
 
 
 def shortened(text: str, limit: int = MAX_CHARS) -> str:

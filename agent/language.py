@@ -76,7 +76,9 @@ _ORDER = (Language.FRENCH, Language.HAUSA, Language.ZARMA, Language.ENGLISH)
 def detect(text: str, *, default: Language | None) -> Language:
     """The language of a message; `default` (else French) when its words do not tell."""
     totals = dict.fromkeys(_ORDER, 0)
-    for word in tokenise(_BRAND.sub(" ", text))[:80]:
+    if "mon" in text.lower():  # as in all of them
+        text = _BRAND.sub(" ", text)
+    for word in tokenise(text)[:80]:
         for language, weight in _BY_WORD.get(word, ()):
             totals[language] += weight
     fallback = default or Language.FRENCH

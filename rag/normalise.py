@@ -19,14 +19,15 @@ _MARKS = re.compile("[\u0300-\u036f]+")  # those of our languages
 _DIGIT = re.compile(r"\d")
 _ELONGATION = re.compile(r"([^\W\d_])\1{2,}")
 _CODE = re.compile(r"(?<![\w*#])[*#]\s?\d+(?:\s?\*\s?\d+)*\s?#")
-_THOUSANDS = re.compile(r"(?<![\d.,])(\d{1,3})((?:[ .,]\d{3})+)(?![\d])")
+# A rule that says first what it begins with passes over other text at a glance.
+_THOUSANDS = re.compile(r"(?=\d)(?<![\d.,])(\d{1,3})((?:[ .,]\d{3})+)(?![\d])")
 _ALWAYS = re.compile(r"\b24\s?h?\s?(?:/|sur)\s?24\b|\b7\s?j?\s?(?:/|sur)\s?7\b")
 _ELISION = re.compile(r"\b(j|l|d|c|s|n|m|t|qu|jusqu)'(?=\w)")
 _JOINED = re.compile(r"(?<=\w)'(?=\w)")
 # Letters that are units when a figure stands before them; "4g" is a network as well, so it stays.
 _GLUED = re.compile(r"(?=\d)(?:(\d)\s?(jrs?|j|hrs?|h|mns?|min)|(?<!\d)(\d{1,2})\s?(g))(?![\w'])")
 _GLUED_NAMES = {"j": " jours ", "h": " heures ", "m": " minutes ", "g": " giga "}
-_GENERATION = re.compile(r"(?<![\d.,])[2-5]\s?g(?!\w)")
+_GENERATION = re.compile(r"[2-5](?<![\d.,].)\s?g(?!\w)")
 # "le - cher", "le + gros": signs that stand for words.
 _SIGNS = (
     ("-", re.compile(r"(?<!\w)-\s?(?=ch)"), "moins "),
@@ -93,7 +94,8 @@ def _tokens(text: str) -> tuple[str, ...]:
 def _figures_apart(folded: str) -> str:
     """Figures in one piece, each apart from the unit glued to it."""
     folded = _THOUSANDS.sub(lambda m: m[1] + re.sub(r"\D", "", m[2]), folded)
-    folded = _KILO.sub(r"\g<1>000 ", folded)
+    if "k" in folded:
+        folded = _KILO.sub(r"\g<1>000 ", folded)
     folded = _GENERATION.sub(lambda m: f"{m[0][0]} generation ", folded)
     return _GLUED.sub(lambda m: (m[1] or m[3]) + _GLUED_NAMES[(m[2] or m[4])[0]], folded)
 
