@@ -34,9 +34,9 @@ class Completes(Protocol):
     """A chat model: `agent.model.ChatModel`, loaded on demand because of what it imports."""
 
     async def complete(
-        self, messages: Sequence[Message], *, tools: Sequence[Mapping[str, Any]] = ()
+        self, messages: Sequence[Message], *, tools: Sequence[Mapping[str, Any]], until: float
     ) -> Completion:
-        """One attempt. Raises ModelFailed, RateLimited or ModelRefused."""
+        """One attempt, ended at loop time `until`. Raises ModelFailed, RateLimited or ModelRefused."""
         ...
 
 
@@ -92,13 +92,9 @@ class Caller:
         work.spent.model_calls += 1
         outcome = "failed"
         try:
-            async with asyncio.timeout_at(work.deadline):
-                said = await self._model.complete(messages, tools=tools)
+            said = await self._model.complete(messages, tools=tools, until=work.deadline)
             self._breaker.succeeded()
             outcome = "ok"
-        except TimeoutError as error:
-            self._breaker.failed()
-            raise ModelFailed("the turn's time for the model is over") from error
         except RateLimited as error:
             outcome = "limited"
             self._breaker.failed()

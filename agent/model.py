@@ -7,7 +7,9 @@ another way now), RateLimited (the server said when) or ModelRefused (the same r
 
 from __future__ import annotations
 
+import asyncio
 import email.utils
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -103,18 +105,23 @@ class Completions:
     parameters: Mapping[str, Any]
 
     async def complete(
-        self, messages: Sequence[Message], *, tools: Sequence[Mapping[str, Any]] = ()
+        self,
+        messages: Sequence[Message],
+        *,
+        tools: Sequence[Mapping[str, Any]] = (),
+        until: float = math.inf,
     ) -> Completion:
-        """One model call. Raises ModelFailed, RateLimited or ModelRefused."""
+        """One model call, ended at loop time `until`. Raises ModelFailed, RateLimited or ModelRefused."""
         body = {**self.parameters, "messages": messages}
         if tools:
             body["tools"] = tools
-        return await self.ask(body)
+        return await self.ask(body, until=until)
 
-    async def ask(self, body: Mapping[str, Any]) -> Completion:
+    async def ask(self, body: Mapping[str, Any], *, until: float = math.inf) -> Completion:
         """What the server answers to a whole body. Raises like `complete`."""
+        limits = self._within(until)
         try:
-            status, answer, headers = await self.line.post(self.url, orjson.dumps(body), self.limits)
+            status, answer, headers = await self.line.post(self.url, orjson.dumps(body), limits)
         except TimeoutError as error:
             raise ModelFailed("the model did not answer in time") from error
         except (aiohttp.ClientError, OSError) as error:
@@ -122,6 +129,14 @@ class Completions:
         if status != 200:
             raise _fault(status, headers.get("Retry-After"))
         return read_completion(answer)
+
+    def _within(self, until: float) -> aiohttp.ClientTimeout:
+        """The limits of a call, or the tighter one of a turn that has less time left."""
+        own = self.limits
+        left = until - asyncio.get_running_loop().time()
+        if own.total is not None and own.total <= left:
+            return own
+        return aiohttp.ClientTimeout(total=left, sock_connect=own.sock_connect, sock_read=own.sock_read)
 
 
 def _fault(status: int, retry_after: str | None) -> Exception:
