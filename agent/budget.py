@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import math
 import time
 from collections.abc import Callable
 
 from domain.errors import StoreUnavailable
 from domain.messages import ChatKey
-from domain.niger import DAY, day_of
+from domain.niger import DAY, day_of, start_of
 from memory.base import Notes
 
 logger = logging.getLogger(__name__)
@@ -43,7 +44,7 @@ class Budget:
         self._on_alert = on_alert
         self._clock = clock
         self._flush_seconds = flush_seconds
-        self._day = ""
+        self._day, self._day_began = "", -math.inf
         self._spent: dict[str, int] = {}
         self._unsaved: set[str] = set()
         self._alerted: set[str] = set()
@@ -100,10 +101,10 @@ class Budget:
             logger.warning("token counts not saved", extra={"action": "budget_save"})
 
     def _turn_page(self) -> None:
-        today = day_of(self._clock()).isoformat()
-        if today == self._day:
+        now = self._clock()
+        if 0 <= now - self._day_began < DAY:
             return
-        self._day = today
+        self._day, self._day_began = day_of(now).isoformat(), start_of(DAY, now)
         self._spent.clear()
         self._unsaved.clear()
         self._alerted.clear()
