@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from itertools import chain
 
 from agent.figure_codes import GAP, symbols, take_codes
 from agent.figure_times import take_times
@@ -96,16 +97,27 @@ _SPOKEN_NUMBER = 4  # digits read out one by one
 @lru_cache(maxsize=2048)
 def read(text: str) -> Reading:
     """Everything in a text that could be a claim. Cached: passages are read again and again."""
+    lines = [_read_line(line) for line in text.splitlines()]
+    return Reading(
+        tuple(chain.from_iterable(line.segments for line in lines)),
+        tuple(chain.from_iterable(line.codes for line in lines)),
+        tuple(chain.from_iterable(line.strays for line in lines)),
+        frozenset(chain.from_iterable(line.numbers for line in lines)),
+    )
+
+
+@lru_cache(maxsize=2048)
+def _read_line(line: str) -> Reading:
+    """No claim goes on in the next line. Cached: a new draft repeats lines of passages, above all codes."""
     segments: list[Segment] = []
     codes: list[str] = []
     strays: list[str] = []
     numbers: set[float] = set()
-    for line in text.splitlines():
-        rest = take_codes(symbols(line), codes, strays)
-        for sentence in _SENTENCE.split(rest):
-            segment = _segment(sentence, numbers)
-            if segment.figures:
-                segments.append(segment)
+    rest = take_codes(symbols(line), codes, strays)
+    for sentence in _SENTENCE.split(rest):
+        segment = _segment(sentence, numbers)
+        if segment.figures:
+            segments.append(segment)
     return Reading(tuple(segments), tuple(codes), tuple(strays), frozenset(numbers))
 
 

@@ -11,7 +11,7 @@ import argparse
 import asyncio
 import random
 import time
-from itertools import cycle
+from itertools import cycle, product
 
 import orjson
 import uvloop
@@ -34,13 +34,23 @@ from tests.fakes.openai import (
     rag,
 )
 
+_SYLLABLES = ("ka", "le", "mo", "ni", "ru", "sa")
 
-def searching(body: Body) -> Step:
-    """In every turn a search first, then an answer that quotes what was found."""
-    last = body["messages"][-1]
-    if last.get("role") == "tool":
-        return answer(quoted(str(last["content"])))
-    return rag({**body, "messages": [last]})
+
+def searching() -> Script:
+    """In every turn a search first, then an answer that quotes what was found, in words of its own.
+
+    No two answers are alike, as with a real model: a bot that remembers what it read of one gains nothing.
+    """
+    names = cycle(map("".join, product(_SYLLABLES, repeat=5)))
+
+    def step(body: Body) -> Step:
+        last = body["messages"][-1]
+        if last.get("role") == "tool":
+            return answer(f"{quoted(str(last['content']))}\nBonne journée, {next(names)}.")
+        return rag({**body, "messages": [last]})
+
+    return step
 
 
 class ModelServer:
@@ -93,7 +103,7 @@ class ModelServer:
 
 
 async def _serve(port: int, delay: float) -> None:
-    server = ModelServer(delayed(searching, delay))
+    server = ModelServer(delayed(searching(), delay))
     print(await server.start(port), flush=True)
     await asyncio.Event().wait()
 
