@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import logging.handlers
 import re
@@ -12,6 +11,8 @@ import traceback
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from pathlib import Path
+
+import orjson
 
 MAX_LINE = 4096  # bytes
 _MAX_TEXT = 2000
@@ -83,7 +84,7 @@ class _Line(logging.Formatter):
         return {
             name: (
                 value
-                if isinstance(value, int | float) or value is None
+                if value is None or isinstance(value, float) or _is_short(value)
                 else self._safe(str(value), _MAX_EXTRA)
             )
             for name, value in vars(record).items()
@@ -127,16 +128,21 @@ class JsonFormatter(_Line):
         return _bounded(entry)
 
 
+def _is_short(value: object) -> bool:
+    """A whole number that JSON readers, and our writer, take as it is."""
+    return isinstance(value, int) and -(2**63) <= value < 2**63
+
+
 def _bounded(entry: dict[str, object]) -> str:
     """The entry on one line; its longest texts give way until it fits."""
     limit = _MAX_TRACE
     while True:
-        line = json.dumps(entry, ensure_ascii=False)
-        if len(line.encode()) <= MAX_LINE:
-            return line
+        line = orjson.dumps(entry)
+        if len(line) <= MAX_LINE:
+            return line.decode()
         limit //= 2
         if limit < 8:  # a flood of extras
-            return json.dumps({name: entry[name] for name in ("at", "level", "logger")}, ensure_ascii=False)
+            return orjson.dumps({name: entry[name] for name in ("at", "level", "logger")}).decode()
         for name, value in entry.items():
             if isinstance(value, str) and len(value) > limit:
                 entry[name] = value[-limit:] if name == "trace" else value[:limit]

@@ -55,6 +55,13 @@ def test_json_lines_are_json_and_bounded() -> None:
     assert len(line) < 5000
 
 
+@pytest.mark.parametrize("value", [2**63, -(2**70), float("nan"), float("inf"), True, None, {"a": 2**70}])
+def test_no_extra_keeps_a_line_from_being_written(value: object) -> None:
+    line = json.loads(JsonFormatter(Redactor()).format(_record("turn done", odd=value)))
+    assert line["message"] == "turn done"
+    assert "odd" in line
+
+
 def test_the_file_gets_redacted_tracebacks(tmp_path: Path) -> None:
     file = tmp_path / "logs" / "bot.log"
     root = logging.getLogger()
