@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import orjson
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import CheckpointMetadata, CheckpointTuple
 
@@ -35,6 +36,14 @@ def config_of(thread_id: str, namespace: str, checkpoint_id: str) -> RunnableCon
 def matches(metadata: CheckpointMetadata, wanted: dict[str, Any] | None) -> bool:
     """Whether the metadata holds all of that."""
     return all(metadata.get(name) == value for name, value in (wanted or {}).items())
+
+
+def packed(metadata: CheckpointMetadata) -> bytes:
+    """Metadata as JSON; the patient writer of the standard library for lone surrogates and huge integers."""
+    try:
+        return orjson.dumps(metadata)
+    except TypeError:
+        return json.dumps(metadata, ensure_ascii=False).encode("utf-8", "replace")
 
 
 def decoded(stored: StoredCheckpoint, serde: StateSerializer) -> CheckpointTuple:

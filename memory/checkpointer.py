@@ -8,7 +8,6 @@ transaction, and only that one is kept on disk. Outside of it this is a complete
 from __future__ import annotations
 
 import inspect
-import json
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
@@ -28,7 +27,7 @@ from langgraph.checkpoint.base import (
 from langgraph.checkpoint.serde.types import INTERRUPT
 
 from domain.errors import BadInput, BotError, StoreCorrupt
-from memory.checkpoint_tuples import ROOT, config_of, decoded, matches, names
+from memory.checkpoint_tuples import ROOT, config_of, decoded, matches, names, packed
 from memory.checkpoints import Checkpoints, PendingWrite, StoredCheckpoint
 from memory.records import CheckpointWrite
 from memory.serializer import StateSerializer
@@ -155,7 +154,7 @@ class Checkpointer(BaseCheckpointSaver[str]):
             parent_id=parent_id if staged is None else None,  # its parent will not be kept
             kind=kind,
             blob=blob,
-            metadata=json.dumps(facts, ensure_ascii=False).encode("utf-8", "replace"),
+            metadata=packed(facts),
             run_id=facts.get("run_id"),
         )
         named = config_of(thread_id, namespace, checkpoint["id"])
