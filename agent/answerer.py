@@ -15,6 +15,7 @@ from agent.shield import pseudonymise
 from agent.work import Work
 from domain.answers import Answer, Question
 from rag.library import Library
+from transport.deadlines import Deadlines
 
 logger = logging.getLogger(__name__)
 
@@ -38,13 +39,14 @@ class Agent:
         self._embedded = embedded
         self._caller = caller
         self._turn_timeout = turn_timeout
+        self._deadlines = Deadlines()
 
     async def answer(self, question: Question) -> Answer:
         """Answer within the turn's time limit. Raises only what the checkpointer raises."""
         work = self._work(question)
         asked = HumanMessage(work.text, id=question.message_id)
         try:
-            async with asyncio.timeout(self._turn_timeout):
+            with self._deadlines.within(self._turn_timeout):
                 await run_graph(self._graph, str(question.key), asked, work)
         except TimeoutError:
             logger.warning("turn out of time", extra={"action": "turn_timeout"})
