@@ -11,7 +11,7 @@ from typing import NamedTuple
 from domain.answers import Utterance
 from rag.lexicon import Lexicon, Reading
 from rag.offer_index import OfferIndex
-from rag.passages import read_facts
+from rag.passages import Facts, read_facts
 from rag.ranking import NOTHING_SAID, Past, Ranked, Ranking
 from rag.slot_reading import read_slots
 from rag.slots import Slots
@@ -46,10 +46,17 @@ class Line(NamedTuple):
 
 
 class _Hint(NamedTuple):
-    """What a line of the bot talked about: offers, and a validity."""
+    """What an answer of the bot talked about: offers, and a validity."""
 
     offers: tuple[str, ...] = ()
     validity: int | None = None
+
+
+class _Told(NamedTuple):
+    """What one line of an answer says: its figures, and the validity it names first."""
+
+    facts: Facts
+    validity: int | None
 
 
 class Talk:
@@ -59,9 +66,10 @@ class Talk:
         self._lexicon = lexicon
         self._ranking = ranking
         self._offers = offers
-        # A line comes back in each turn of its talk; the answers are few and come back in all talks.
+        # A line comes back in each turn of its talk. No two answers of a model are alike, their lines are.
         self.line = lru_cache(maxsize=1024)(self._line)
         self._hint = lru_cache(maxsize=256)(self._read_hint)
+        self._told = lru_cache(maxsize=1024)(self._read_told)
 
     def past(self, history: Sequence[Utterance], today: date) -> Past:
         """What the talk was about, oldest line first."""
@@ -100,15 +108,22 @@ class Talk:
         return Line(reading, slots, _follows(reading, slots), found)
 
     def _read_hint(self, text: str) -> _Hint:
-        facts = read_facts(text)
+        lines = [self._told(line) for line in text.splitlines()]
+        volumes, minutes, validities = (
+            frozenset().union(*(getattr(line.facts, kind) for line in lines))
+            for kind in ("volumes", "minutes", "validities")
+        )
         hinted = tuple(
             o.id
-            for o in self._offers.offers_at(facts.prices)
-            if (o.validity_hours in facts.validities)
-            and (not o.data_mb or o.data_mb in facts.volumes)
-            and (o.data_mb or o.minutes & facts.minutes or not o.minutes)
+            for o in self._offers.offers_at(frozenset().union(*(line.facts.prices for line in lines)))
+            if (o.validity_hours in validities)
+            and (not o.data_mb or o.data_mb in volumes)
+            and (o.data_mb or o.minutes & minutes or not o.minutes)
         )
-        return _Hint(hinted[:5], read_slots(self._lexicon.read(text)).validity)
+        return _Hint(hinted[:5], next((line.validity for line in lines if line.validity), None))
+
+    def _read_told(self, line: str) -> _Told:
+        return _Told(read_facts(line), read_slots(self._lexicon.read(line)).validity)
 
 
 def _follows(reading: Reading, slots: Slots) -> bool:
