@@ -33,7 +33,7 @@ _AT = re.compile(
 )
 _KARFE = re.compile(r"\bkarfe\s(\d{1,2})(?::(\d\d))?")  # Hausa: "at N o'clock", of twelve hours
 _CLOCK = re.compile(r"(\d{1,2})\s?(?:heures?|h|:)?\s?(\d{2})?\s?(am|pm)?")
-_NAMED = {"minuit": "0:00", "midnight": "0:00", "midi": "12:00", "noon": "12:00"}
+NAMED_TIMES = {"minuit": "0:00", "midnight": "0:00", "midi": "12:00", "noon": "12:00"}
 
 
 def take_times(text: str, note: Note) -> str:
@@ -68,7 +68,7 @@ def take_times(text: str, note: Note) -> str:
 def _clock(text: str) -> str:
     match = _CLOCK.match(text)
     if match is None:
-        return _NAMED.get(text, text)
+        return NAMED_TIMES.get(text, text)
     hour = int(match[1])
     if match[3]:
         hour = hour % 12 + (12 if match[3] == "pm" else 0)

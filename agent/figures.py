@@ -13,13 +13,14 @@ from functools import lru_cache
 from itertools import chain
 
 from agent.figure_codes import GAP, symbols, take_codes
-from agent.figure_times import take_times
+from agent.figure_times import NAMED_TIMES, take_times
 from agent.figure_words import (
     BUDGET_WORDS,
     DIALS,
     FIRST_ALWAYS,
     FIRST_SOMETIMES,
     NEGATIONS,
+    NUMBER_WORDS,
     ONE_DIGIT,
     OWN_MONEY,
     PERIOD,
@@ -69,6 +70,8 @@ class Reading:
 
 
 _TOKEN = re.compile(r"\d+(?:\.\d+)?|[a-z]+|\S")
+_DIGIT = re.compile(r"\d")
+_LETTERS = re.compile(r"[a-z]+")
 _SENTENCE = re.compile(r"(?<=[.!?])\s+")
 _SPACED_HUNDREDS = re.compile(r"(?=\d)(?<![\d.,])(\d{1,3})((?:[ .,']\d{3})+)(?!\d)")
 _PHONE = re.compile(r"(?=[+\d])(?<![\d.,])(?:\+\s?)?\d(?:[ .\-()]{0,2}\d){7,}(?!\d)")
@@ -91,6 +94,7 @@ _PLAINER = tuple(
     )
 )
 _CLAIMS = frozenset({"price", "volume", "validity", "minutes"})
+_CLAIMING = frozenset(NUMBER_WORDS) | frozenset(NAMED_TIMES)
 _SPOKEN_NUMBER = 4  # digits read out one by one
 
 
@@ -114,11 +118,18 @@ def _read_line(line: str) -> Reading:
     strays: list[str] = []
     numbers: set[float] = set()
     rest = take_codes(symbols(line), codes, strays)
-    for sentence in _SENTENCE.split(rest):
+    for sentence in filter(_may_claim, _SENTENCE.split(rest)):
         segment = _segment(sentence, numbers)
         if segment.figures:
             segments.append(segment)
     return Reading(tuple(segments), tuple(codes), tuple(strays), frozenset(numbers))
+
+
+def _may_claim(sentence: str) -> bool:
+    """Whether any rule could find a figure: each needs a digit, a number word, a named time or a period."""
+    if _DIGIT.search(sentence) or PERIOD.search(sentence) or _HALF.search(sentence):
+        return True
+    return not _CLAIMING.isdisjoint(_LETTERS.findall(sentence))
 
 
 def _segment(sentence: str, numbers: set[float]) -> Segment:

@@ -255,3 +255,24 @@ def test_the_passages_a_draft_speaks_of_come_first(offers: list[Passage], librar
         "1 Go à 1000 F pour 7 jours", offers, question="", known_codes=frozenset(), today=TODAY
     )
     assert grounding.cited == ("NET-1000-7J",)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Il coûte cinq cents francs.",
+        "Ouvert de midi à minuit.",
+        "C'est un forfait mensuel.",
+        "Il dure une demi-heure.",
+        "Appelez le neuf zéro un deux.",
+        "A daily bundle.",
+        "Valable ½ heure.",
+        "Kwana biyu.",
+    ],
+)
+def test_a_claim_without_figures_is_read_all_the_same(text: str) -> None:
+    assert read(text).segments
+
+
+def test_plain_words_claim_nothing() -> None:
+    assert read("Bonne journée à vous.\nMerci de votre confiance !").segments == ()
