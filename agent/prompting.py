@@ -11,7 +11,7 @@ from langchain_core.messages import AnyMessage
 
 from agent.wire import Message, assistant, remembered, system, user
 from domain.messages import Language
-from rag.normalise import fold
+from rag.normalise import tokenise
 from rag.passages import Passage
 
 FOLDER = Path(__file__).parent / "prompts"
@@ -23,7 +23,6 @@ LANGUAGE_NAMES = {
 }
 NOTHING_FOUND = "(rien trouvé)"
 _COPIED_WORDS = 7  # in a row: no coincidence
-_WORD = re.compile(r"\w+")
 _MANY_WORDS = 30
 _FEW_DIFFERENT = 0.25  # of many words: a model that has lost its way
 # "envoyez-moi votre code PIN": nobody of ours asks for it; "ne donnez jamais votre code" is another thing.
@@ -53,14 +52,14 @@ class Prompts:
         """Read the files."""
         rules = _read(folder, "system")
         question, known, repair = (_read(folder, name) for name in ("question", "known", "repair"))
-        return cls(system(rules), question, known, repair, frozenset(_phrases(_words(rules))))
+        return cls(system(rules), question, known, repair, frozenset(_phrases(tokenise(rules))))
 
     def faults(self, draft: str) -> tuple[str, ...]:
         """What a draft must not be, apart from ungrounded: empty, endless, our rules, a hunt for secrets."""
         if not draft:
             return ("la réponse est vide",)
         faults = []
-        words = _words(draft)
+        words = tokenise(draft)
         if not self.secret.isdisjoint(_phrases(words)):
             faults.append("la réponse recopie tes consignes")
         if _ASKS_FOR_SECRET.search(draft):
@@ -113,10 +112,6 @@ def _wording(passage: Passage, language: Language) -> str:
     if passage.offer is not None:
         return passage.text
     return f"{passage.title} : {passage.wording(language)}"
-
-
-def _words(text: str) -> list[str]:
-    return _WORD.findall(fold(text))
 
 
 def _phrases(words: Sequence[str]) -> Iterator[tuple[str, ...]]:
