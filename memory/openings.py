@@ -8,10 +8,9 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import orjson
-
 from domain.errors import StoreCorrupt
 from memory.records import Opening
+from memory.rows import dump_json
 from memory.store_long_term import PROFILE_COLUMNS, read_profile
 from memory.store_sessions import SESSION_COLUMNS, read_session
 
@@ -33,7 +32,7 @@ _SELECT = (
 
 def read_openings(connection: sqlite3.Connection, chats: Sequence[str]) -> Mapping[str, Opening | None]:
     """The openings of these chats; None where a row cannot be read back."""
-    rows = connection.execute(_SELECT, (orjson.dumps(chats).decode(),)).fetchall()
+    rows = connection.execute(_SELECT, (dump_json(chats),)).fetchall()
     return {row[0]: _opening(row[1:]) for row in rows}
 
 

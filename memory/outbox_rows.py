@@ -9,13 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-import orjson
-
 from domain.errors import StoreCorrupt
 from domain.messages import ChatKey, Reply
 from memory.quarantine import quarantine
 from memory.records import MAX_COPIES, OutboxPart, SendState, Settlement
-from memory.rows import dump_reply, load_reply
+from memory.rows import dump_json, dump_reply, load_reply
 
 MAX_ERROR = 500
 FINAL = frozenset({SendState.SENT, SendState.FAILED, SendState.DEAD})
@@ -81,7 +79,7 @@ def claim_untried(connection: sqlite3.Connection, part_ids: Sequence[int], boot:
     """Claim rows that are as they were queued, in one statement; the ids of those that were."""
     if not part_ids:
         return frozenset()
-    named = {"ids": orjson.dumps(part_ids).decode(), "boot": boot}
+    named = {"ids": dump_json(part_ids), "boot": boot}
     if connection.execute(_CLAIM_UNTRIED, named).rowcount == len(part_ids):
         return frozenset(part_ids)
     return frozenset(chain.from_iterable(connection.execute(_CLAIMED, named).fetchall()))
