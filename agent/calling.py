@@ -31,7 +31,7 @@ _RETRY_PAUSE = (0.1, 0.4)
 
 
 class Completes(Protocol):
-    """A chat model: `agent.model.ChatModel`, loaded on demand because of what it imports."""
+    """A chat model: `agent.model.Completions`, loaded on demand because of what its module imports."""
 
     async def complete(
         self, messages: Sequence[Message], *, tools: Sequence[Mapping[str, Any]], until: float

@@ -109,13 +109,12 @@ class Talk:
 
     def _read_hint(self, text: str) -> _Hint:
         lines = [self._told(line) for line in text.splitlines()]
-        volumes, minutes, validities = (
-            frozenset().union(*(getattr(line.facts, kind) for line in lines))
-            for kind in ("volumes", "minutes", "validities")
-        )
+        volumes = {volume for line in lines for volume in line.facts.volumes}
+        minutes = {minute for line in lines for minute in line.facts.minutes}
+        validities = {hours for line in lines for hours in line.facts.validities}
         hinted = tuple(
             o.id
-            for o in self._offers.offers_at(frozenset().union(*(line.facts.prices for line in lines)))
+            for o in self._offers.offers_at({price for line in lines for price in line.facts.prices})
             if (o.validity_hours in validities)
             and (not o.data_mb or o.data_mb in volumes)
             and (o.data_mb or o.minutes & minutes or not o.minutes)

@@ -50,6 +50,14 @@ def test_a_follow_up_leans_on_the_talk(text: str, history: tuple[str, ...], expe
     assert ids(text, *history)[0] == expected
 
 
+def test_a_follow_up_keeps_the_validity_of_the_offer_not_that_of_its_bonus() -> None:
+    told = (
+        "5000 F : 6 Go, valable 30 jours\n"
+        "Bonus 100 % si acheté lundi, mercredi, vendredi (valable 7 jours).\nComposez :\n*141*3#"
+    )
+    assert ids("et à 2000 F ?", "5000 f internet", told)[0] == "NET-2000-30J"
+
+
 @pytest.mark.parametrize("courtesy", ["", "merci, ", "ok ", "d'accord, ", "na gode, ", "saabu, ", "thanks, "])
 @pytest.mark.parametrize(
     ("text", "expected"),
