@@ -77,7 +77,7 @@ class Outbox(Protocol):
 
         Strict order in a chat: a part is claimed only when every earlier one is sent, failed or dead.
         `attempts` already counts this claim. Nothing of the (channel, account) pairs in `paused` is claimed:
-        their platform is down or told us to wait.
+        their platform is down or told us to wait. While this waits, a turn's commit may claim for it.
         """
         ...
 

@@ -59,18 +59,27 @@ class _Unit(Generic[T]):
     work: Work[T]
     completed: Callable[[sqlite3.Connection, T], T] | None
     committed: Callable[[T], None] | None
+    undone: Callable[[], None] | None
     vital: bool
     future: asyncio.Future[T]
 
     def succeed(self, value: T) -> None:
+        self.undone = None
         if self.committed is not None:
             self.committed(value)
         if not self.future.done():
             self.future.set_result(value)
 
     def fail(self, error: BaseException) -> None:
+        self.drop()
         if not self.future.done():
             self.future.set_exception(error)
+
+    def drop(self) -> None:
+        """Nothing of it was or will be committed."""
+        undone, self.undone = self.undone, None
+        if undone is not None:
+            undone()
 
 
 class Database:
@@ -127,6 +136,7 @@ class Database:
         *,
         completed: Callable[[sqlite3.Connection, T], T] | None = None,
         committed: Callable[[T], None] | None = None,
+        undone: Callable[[], None] | None = None,
         vital: bool = False,
     ) -> T:
         """Run `work` in the next transaction; returns once it is synced.
@@ -134,11 +144,17 @@ class Database:
         `completed` reads right after the commit, in the same visit to the thread, and gives the result its
         final form; when it fails, the result stays as it was. `committed` runs on the loop after that, in
         commit order, even when the caller was cancelled: what memory mirrors of the disk is changed there.
-        Vital work goes on while the disk is full. `work` may run twice, the first time undone. Raises
-        StoreUnavailable when nothing could be written, else what `work` raised.
+        `undone` runs instead, once, when nothing was committed. Vital work goes on while the disk is full.
+        `work` may run twice, the first time undone. Raises StoreUnavailable when nothing could be written,
+        else what `work` raised.
         """
-        self._check_open(vital)
-        unit: _Unit[T] = _Unit(work, completed, committed, vital, asyncio.get_running_loop().create_future())
+        loop = asyncio.get_running_loop()
+        unit: _Unit[T] = _Unit(work, completed, committed, undone, vital, loop.create_future())
+        try:
+            self._check_open(vital)
+        except StoreUnavailable:
+            unit.drop()
+            raise
         self._waiting.append(unit)
         self._wake.set()
         return await unit.future
@@ -164,8 +180,13 @@ class Database:
 
     def _next_batch(self) -> list[_Unit[Any]]:
         count = min(len(self._waiting), MAX_BATCH)
-        batch = (self._waiting.popleft() for _ in range(count))
-        return [unit for unit in batch if not unit.future.done()]  # done: its caller was cancelled
+        batch = []
+        for unit in [self._waiting.popleft() for _ in range(count)]:
+            if unit.future.done():  # its caller was cancelled
+                unit.drop()
+            else:
+                batch.append(unit)
+        return batch
 
     async def _write_batch(self, batch: list[_Unit[Any]]) -> None:
         try:

@@ -13,8 +13,6 @@ from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
-from memory.records import OutboxPart
-
 SAFETY_POLL = 1.0  # what a missed wake-up costs at most
 _HELD = -1
 _TAKEN = -2
@@ -22,16 +20,12 @@ _TAKEN = -2
 
 @dataclass(slots=True)
 class Item:
-    """One row that waits: due at `due`, waiting since `since`.
-
-    `first_claim` is the part that the first claim of the row returns, as long as it is kept in memory.
-    """
+    """One row that waits: due at `due`, waiting since `since`."""
 
     id: int
     due: float
     since: float
     merges: bool = False
-    first_claim: OutboxPart | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -111,6 +105,14 @@ class Lanes:
                 lane.owner = _TAKEN
                 taken.append(chat)
         return taken
+
+    def take_empty(self, chat: str) -> bool:
+        """Own a chat in which nothing waits and nobody works."""
+        lane = self._lane(chat)
+        if lane.owner is not None or lane.items:
+            return False
+        lane.owner = _TAKEN
+        return True
 
     def items(self, chat: str) -> Collection[Item]:
         """What waits in the chat, oldest first."""

@@ -13,7 +13,7 @@ from domain.errors import StoreCorrupt
 from domain.messages import ChatKey, Reply
 from memory.quarantine import quarantine
 from memory.records import MAX_COPIES, OutboxPart, SendState, Settlement
-from memory.rows import dump_json, dump_reply, load_reply
+from memory.rows import dump_reply, load_reply
 
 MAX_ERROR = 500
 FINAL = frozenset({SendState.SENT, SendState.FAILED, SendState.DEAD})
@@ -42,13 +42,6 @@ _SETTLE = (
     " WHERE id = :id AND state = 'sending'"
 )
 
-_KNOWN = "id IN (SELECT value FROM json_each(:ids))"
-_CLAIM_UNTRIED = (
-    "UPDATE outbox SET state = 'sending', attempts = 1, boot = :boot"
-    f" WHERE {_KNOWN} AND state = 'pending' AND attempts = 0"
-)
-_CLAIMED = f"SELECT id FROM outbox WHERE {_KNOWN} AND state = 'sending' AND boot = :boot"
-
 Row = tuple[int, str, str, float, float, int, int, int, int | None, int, str, str, str, bytes, bytes | None]
 
 
@@ -73,16 +66,6 @@ class Settled:
 def prepare(reply: Reply) -> Prepared:
     """Encode a reply. Raises what an unusable one makes the encoder raise."""
     return Prepared(reply, *dump_reply(reply))
-
-
-def claim_untried(connection: sqlite3.Connection, part_ids: Sequence[int], boot: int) -> frozenset[int]:
-    """Claim rows that are as they were queued, in one statement; the ids of those that were."""
-    if not part_ids:
-        return frozenset()
-    named = {"ids": dump_json(part_ids), "boot": boot}
-    if connection.execute(_CLAIM_UNTRIED, named).rowcount == len(part_ids):
-        return frozenset(part_ids)
-    return frozenset(chain.from_iterable(connection.execute(_CLAIMED, named).fetchall()))
 
 
 def mark_sending(connection: sqlite3.Connection, part_id: int, boot: int, now: float) -> OutboxPart | str:
@@ -110,25 +93,29 @@ def insert_parts(
     *,
     turn_id: int | None,
     reply_to: str = "",
+    claimed_by: int | None = None,
 ) -> list[OutboxPart]:
-    """Queue prepared replies inside the caller's transaction; returns the parts as a first claim does."""
+    """Queue prepared replies inside the caller's transaction, the first one claimed by that boot, if any."""
     chat = str(key)
     parts: list[OutboxPart] = []
     for number, each in enumerate(replies):
+        boot = claimed_by if not number else None
+        state = SendState.PENDING if boot is None else SendState.SENDING
+        attempts = int(boot is not None)
         part_id = connection.execute(
-            "INSERT INTO outbox (chat, state, created_at, due_at, turn_id, part_no, reply_to, body,"
-            " attachment) VALUES (?, 'pending', ?, ?, ?, ?, ?, ?, ?)",
-            (chat, now, now, turn_id, number, reply_to, each.body, each.attachment),
+            "INSERT INTO outbox (chat, state, created_at, due_at, attempts, boot, turn_id, part_no, reply_to,"
+            " body, attachment) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (chat, state, now, now, attempts, boot, turn_id, number, reply_to, each.body, each.attachment),
         ).lastrowid
         parts.append(
             OutboxPart(
                 id=part_id or 0,
                 key=key,
                 reply=each.reply,
-                state=SendState.SENDING,
+                state=state,
                 created_at=now,
                 due_at=now,
-                attempts=1,
+                attempts=attempts,
                 turn_id=turn_id,
                 part_no=number,
                 reply_to=reply_to,

@@ -68,6 +68,7 @@ class SqliteStore:
 
     async def close(self) -> None:
         """Finish what runs, then close the file."""
+        await self.outbox.close()
         await self._errands.close()
         await self._database.close()
 

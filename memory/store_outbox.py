@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from domain.messages import ChatKey, Reply
 from memory.database import Database
 from memory.errands import Errands
+from memory.handover import Handover
 from memory.lanes import Item, Lanes, wait_for_change
 from memory.outbox_rows import (
     FINAL,
@@ -17,7 +18,6 @@ from memory.outbox_rows import (
     UNREADABLE,
     Prepared,
     Settled,
-    claim_untried,
     close_chat,
     confirm_one,
     insert_parts,
@@ -31,8 +31,6 @@ from memory.rows import readable_key
 
 AFTER_TROUBLE = 0.5
 MAX_AHEAD = 86_400.0  # no wait asked for by a platform is longer
-MAX_KNOWN = 1000  # parts of one account kept in memory between their commit and their first claim
-MAX_KNOWN_TEXT = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +38,6 @@ class _Picked:
     lanes: Lanes
     chat: str
     id: int
-    first_claim: OutboxPart | None
 
 
 class SqliteOutbox:
@@ -62,6 +59,7 @@ class SqliteOutbox:
         self._on_trouble = on_trouble
         self._changed = asyncio.Event()
         self._queues: dict[tuple[str, str], Lanes] = {}
+        self._handover = Handover()
 
     def mirror(self, rows: Sequence[tuple[int, str, float, float]]) -> None:
         """Take over what waits on disk: (id, chat, created_at, due_at), by id."""
@@ -88,20 +86,25 @@ class SqliteOutbox:
         """See `memory.base.Outbox.claim`."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + wait
-        while True:
-            open_queues = [queue for account, queue in self._queues.items() if account not in paused]
-            picked = self._pick(open_queues, limit)
-            if picked:
-                parts = await self._errands.finish(self._mark_sending(picked), undo=self._unclaim)
-                if parts:
+        try:
+            while True:
+                if parts := self._handover.take():
                     return parts
-                continue
-            left = deadline - loop.time()
-            if left <= 0:
-                return ()
-            dues = [due for queue in open_queues if (due := queue.next_due()) is not None]
-            until_due = max(0.0, min(dues) - self._clock()) if dues else left
-            await wait_for_change(self._changed, min(left, until_due))
+                open_queues = [queue for account, queue in self._queues.items() if account not in paused]
+                picked = self._pick(open_queues, limit - self._handover.places)
+                self._handover.open(limit - len(picked), paused)
+                if picked:
+                    if parts := await self._errands.finish(self._mark_sending(picked), undo=self._unclaim):
+                        return parts
+                    continue
+                left = deadline - loop.time()
+                if left <= 0:
+                    return ()
+                dues = [due for queue in open_queues if (due := queue.next_due()) is not None]
+                until_due = max(0.0, min(dues) - self._clock()) if dues else left
+                await wait_for_change(self._changed, min(left, until_due))
+        finally:
+            self._handover.close()
 
     async def settle(self, part: OutboxPart, settlement: Settlement) -> None:
         """See `memory.base.Outbox.settle`."""
@@ -167,10 +170,36 @@ class SqliteOutbox:
     def queued(self, parts: Sequence[OutboxPart], *, due: float | None = None) -> None:
         """New parts are on disk."""
         for part in parts:
-            lanes = self.lanes(part.key)
-            known = part if lanes.depth < MAX_KNOWN and _is_small(part) else None
-            item = Item(part.id, part.due_at if due is None else due, part.created_at, first_claim=known)
-            lanes.add(str(part.key), item)
+            item = Item(part.id, part.due_at if due is None else due, part.created_at)
+            self.lanes(part.key).add(str(part.key), item)
+
+    def reserve(self, key: ChatKey) -> int | None:
+        """Take a place in the sender for the next part of a chat in which nothing waits.
+
+        Returns what `insert_parts` claims the part with. Then `hand_over` or `give_up` must follow.
+        """
+        if not self._handover.reserve((key.channel, key.account)):
+            return None
+        if not self.lanes(key).take_empty(str(key)):
+            self._handover.give_up()
+            return None
+        return self._boot
+
+    def hand_over(self, key: ChatKey, parts: Sequence[OutboxPart]) -> None:
+        """The parts are on disk, the first of them claimed in its reserved place."""
+        self.queued(parts)
+        self.lanes(key).own(str(key), parts[0].id)
+        self._handover.give(parts[0])
+        self._changed.set()
+
+    def give_up(self, key: ChatKey) -> None:
+        """Nothing was written for the reserved place."""
+        self._handover.give_up()
+        self.lanes(key).release(str(key))
+
+    async def close(self) -> None:
+        """Give back what no sender came for."""
+        await self._unclaim(self._handover.take())
 
     async def replay(self, part_id: int) -> bool:
         """Queue a dead part again, as if it had never been tried."""
@@ -216,7 +245,7 @@ class SqliteOutbox:
         now = self._clock()
 
         def work(connection: sqlite3.Connection) -> list[OutboxPart | str]:
-            return _claim(connection, picked, self._boot, now)
+            return [mark_sending(connection, each.id, self._boot, now) for each in picked]
 
         def committed(parts: list[OutboxPart | str]) -> None:
             for each, part in zip(picked, parts, strict=True):
@@ -244,25 +273,5 @@ class SqliteOutbox:
             await self.settle(part, Settlement(state, due_at=now, counts=False))
 
 
-def _is_small(part: OutboxPart) -> bool:
-    return part.reply.attachment is None and len(part.reply.text) <= MAX_KNOWN_TEXT
-
-
 def _pick_head(lanes: Lanes, chat: str) -> _Picked:
-    """What is known of the part serves one claim: afterwards its row may differ, so the next one reads it."""
-    item = next(iter(lanes.items(chat)))
-    known, item.first_claim = item.first_claim, None
-    return _Picked(lanes, chat, item.id, known)
-
-
-def _claim(
-    connection: sqlite3.Connection, picked: Sequence[_Picked], boot: int, now: float
-) -> list[OutboxPart | str]:
-    """Each part, or why there is none to send. A row that is as it was queued need not be read."""
-    known = claim_untried(connection, [each.id for each in picked if each.first_claim], boot)
-    return [
-        each.first_claim
-        if each.first_claim and each.id in known
-        else mark_sending(connection, each.id, boot, now)
-        for each in picked
-    ]
+    return _Picked(lanes, chat, next(iter(lanes.items(chat))).id)

@@ -44,9 +44,11 @@ class Turns:
     async def commit(self, turn: Turn, commit: TurnCommit) -> bool:
         """See `memory.base.Store.commit`."""
         prepared, now = self._outbox.prepare(commit.replies), self._clock()
+        # The receipt of an erasure waits until the bytes are gone; any other reply may go at once.
+        boot = self._outbox.reserve(turn.key) if prepared and not commit.erase else None
 
         def work(connection: sqlite3.Connection) -> list[OutboxPart]:
-            return _commit(connection, turn, commit, prepared, now)
+            return _commit(connection, turn, commit, prepared, now, claimed_by=boot)
 
         def committed(parts: list[OutboxPart]) -> None:
             self._inbox.done(turn, erased=commit.erase)
@@ -54,11 +56,17 @@ class Turns:
                 self._index.grew()
             if commit.erase:
                 self._say_after_scrub(turn, parts, now)
+            elif boot is not None:
+                self._outbox.hand_over(turn.key, parts)
             else:
                 self._outbox.queued(parts)
 
+        def undone() -> None:
+            if boot is not None:
+                self._outbox.give_up(turn.key)
+
         try:
-            await self._database.write(work, committed=committed, vital=True)
+            await self._database.write(work, committed=committed, undone=undone, vital=True)
         except LeaseLostError:
             self._inbox.lanes.release(str(turn.key), turn.lease)
             return False
@@ -78,7 +86,13 @@ class Turns:
 
 
 def _commit(
-    connection: sqlite3.Connection, turn: Turn, commit: TurnCommit, replies: Sequence[Prepared], now: float
+    connection: sqlite3.Connection,
+    turn: Turn,
+    commit: TurnCommit,
+    replies: Sequence[Prepared],
+    now: float,
+    *,
+    claimed_by: int | None,
 ) -> list[OutboxPart]:
     chat = str(turn.key)
     done = connection.executemany(
@@ -94,7 +108,9 @@ def _commit(
         add_facts(connection, commit.facts)
     add_to(connection, turns=1)
     reply_to = turn.messages[-1].message.external_id
-    return insert_parts(connection, turn.key, replies, now, turn_id=turn.id, reply_to=reply_to)
+    return insert_parts(
+        connection, turn.key, replies, now, turn_id=turn.id, reply_to=reply_to, claimed_by=claimed_by
+    )
 
 
 def _remember(connection: sqlite3.Connection, chat: str, commit: TurnCommit) -> None:

@@ -1,9 +1,9 @@
-"""A part claimed from memory is the part its row holds; whatever changed the row is seen all the same."""
+"""A claimed part is what its row holds, and only rows that may go are claimed."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +12,6 @@ import pytest
 
 from domain.errors import StoreUnavailable
 from domain.messages import Attachment, Choice, Purpose, Reply
-from memory import store_outbox
 from memory.opening import open_store
 from memory.records import OutboxPart, SendState, Settlement
 from memory.sqlite import SqliteStore
@@ -20,7 +19,6 @@ from tests.contract.stores import AMINA, BOUBE, CHAIBOU, say, sent
 
 FULL = Reply("*123# ƙ 😀", (Choice("a", "Oui"), Choice("b", "Non")), None, Purpose.NOTICE)
 FILE = Reply("voici", (), Attachment("a.json", "application/json", b"\x00\n\xff"))
-LONG = Reply("x" * (store_outbox.MAX_KNOWN_TEXT + 1))
 
 
 @pytest.fixture
@@ -44,15 +42,7 @@ async def claimed(store: SqliteStore) -> list[OutboxPart]:
     return sorted(await store.outbox.claim(10, wait=0), key=lambda part: part.id)
 
 
-async def statements(store: SqliteStore, work: Callable[[], Awaitable[object]]) -> list[str]:
-    seen: list[str] = []
-    await store._database.exclusively(lambda connection: connection.set_trace_callback(seen.append))
-    await work()
-    await store._database.exclusively(lambda connection: connection.set_trace_callback(None))
-    return seen
-
-
-@pytest.mark.parametrize("reply", [FULL, FILE, LONG])
+@pytest.mark.parametrize("reply", [FULL, FILE])
 async def test_a_claim_returns_what_the_row_holds(store: SqliteStore, reply: Reply) -> None:
     await say(store, "first")
     await sent(store, (await claimed(store))[0])
@@ -68,28 +58,6 @@ async def test_a_turns_part_is_what_its_row_holds(store: SqliteStore) -> None:
     (part,) = await claimed(store)
     assert [part] == await store.outbox.after(AMINA, 0, 10)
     assert (part.turn_id, part.reply_to) == (turn.id, turn.messages[-1].message.external_id)
-
-
-async def test_parts_just_queued_are_claimed_in_one_statement(store: SqliteStore) -> None:
-    for key in (AMINA, BOUBE, CHAIBOU):
-        await store.outbox.enqueue(key, [Reply("hello")])
-    seen = await statements(store, lambda: store.outbox.claim(10, wait=0))
-    assert [statement.split()[0] for statement in seen] == ["BEGIN", "UPDATE", "COMMIT"]
-
-
-async def test_of_more_parts_than_are_kept_the_others_are_read(
-    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(store_outbox, "MAX_KNOWN", 1)
-    await store.outbox.enqueue(AMINA, [Reply("kept"), Reply("not kept")])
-    await store.outbox.enqueue(BOUBE, [Reply("hers")])
-    items = store.outbox.lanes(AMINA).items(str(AMINA))
-    assert [item.first_claim is None for item in items] == [False, True]
-    first, hers = await claimed(store)
-    assert (first.reply.text, hers.reply.text) == ("kept", "hers")
-    await sent(store, first)
-    (second,) = await claimed(store)
-    assert (second.reply.text, second.attempts) == ("not kept", 1)
 
 
 async def test_an_erased_part_is_gone_and_the_others_of_its_claim_go(store: SqliteStore, path: Path) -> None:
@@ -120,7 +88,7 @@ async def test_a_part_put_back_is_read_again(store: SqliteStore) -> None:
     assert again == replace(part, due_at=1.0, plain=True, error="markup")
 
 
-async def test_a_claim_that_failed_forgets_what_it_knew(store: SqliteStore, path: Path) -> None:
+async def test_a_claim_that_failed_is_made_again(store: SqliteStore, path: Path) -> None:
     await store.outbox.enqueue(AMINA, [Reply("once")])
     await store._database.exclusively(lambda connection: connection.execute("PRAGMA busy_timeout = 20"))
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
@@ -133,10 +101,8 @@ async def test_a_claim_that_failed_forgets_what_it_knew(store: SqliteStore, path
     assert (part.reply.text, part.attempts, part.plain) == ("once", 1, True)
 
 
-async def test_an_unreadable_row_beside_known_parts_is_set_aside_alone(
-    store: SqliteStore, path: Path
-) -> None:
-    await store.outbox.enqueue(AMINA, [LONG])
+async def test_an_unreadable_row_is_set_aside_alone(store: SqliteStore, path: Path) -> None:
+    await store.outbox.enqueue(AMINA, [Reply("lost")])
     await store.outbox.enqueue(BOUBE, [Reply("fine")])
     change(path, f"UPDATE outbox SET body = x'00' WHERE chat = '{AMINA}'")
     assert [part.reply.text for part in await claimed(store)] == ["fine"]
