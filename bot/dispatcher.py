@@ -26,6 +26,10 @@ CLAIMED_TOGETHER = 4
 # Between the starts of two turns the loop goes round so often. An idle loop does that at once; a busy one
 # does what it has first, acknowledgements too, so turns that compute never pile up in one of its rounds.
 ROUNDS_APART = 3
+# While more is due than a claim brings, the next one brings so many, and they start one right behind the
+# other: what the first has fetched into the processor's caches serves the others, which saves a fifth of a
+# turn's CPU (docs/performance.md). They keep the loop from anything else for about 20 ms.
+CLAIMED_BEHIND = 24
 STUCK_SECONDS = 5.0
 # Turns count their own attempts and park; beyond this many the counting itself must be broken.
 LAST_ATTEMPT = 6
@@ -62,6 +66,7 @@ class Dispatcher:
         self._claiming_over.set()
         self._stopping = False
         self._hungry = False  # the last claim found less than it asked for
+        self._behind = False  # it found all that it asked for: more may be due
         self._failures = 0
 
     @property
@@ -113,13 +118,13 @@ class Dispatcher:
             self._changed.clear()
             await self._changed.wait()
             return None
-        count = min(free, CLAIMED_TOGETHER)
+        count = min(free, CLAIMED_BEHIND if self._behind else CLAIMED_TOGETHER)
         try:
             turns = await self._store.inbox.claim(count, wait=CLAIM_WAIT)
         except Exception as error:  # noqa: BLE001  # logged there; the loop must survive
             return await self._claim_failed(error)
         self._failures = 0
-        self._hungry = len(turns) < count
+        self._hungry, self._behind = len(turns) < count, len(turns) == count
         await self._start(turns)
         return None
 
@@ -134,10 +139,11 @@ class Dispatcher:
 
     async def _start(self, turns: Sequence[Turn]) -> None:
         left = deque(turns)
+        apart = ROUNDS_APART if len(turns) <= CLAIMED_TOGETHER else 0
         try:
             while left:
                 self._begin(left.popleft())
-                await _go_round(ROUNDS_APART)
+                await _go_round(apart)
         finally:  # cancelled on the way: no claimed turn may be forgotten
             for turn in left:
                 self._begin(turn)

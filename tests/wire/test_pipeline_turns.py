@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -98,6 +99,27 @@ async def test_one_turn_per_chat_and_a_bound_over_all_chats(tmp_path: Path) -> N
     assert most["chat"] == 1
     assert 2 <= most["all"] <= 4
     assert all(said == [f"/c{number}" for number in range(12)] for said in order.values())
+
+
+async def test_a_backlog_is_claimed_many_at_a_time_in_its_order(tmp_path: Path) -> None:
+    asked: list[tuple[int, int]] = []
+    async with pipeline_at(tmp_path / "m.db", max_concurrent=200) as pipeline:
+        claim = pipeline.store.inbox.claim
+
+        async def noted(limit: int, *, wait: float) -> Sequence[Turn]:
+            turns = await claim(limit, wait=wait)
+            asked.append((limit, len(turns)))
+            return turns
+
+        pipeline.store.inbox.claim = noted  # type: ignore[method-assign]
+        await pipeline.receive(*(message(chat(n), "q") for n in range(100)))
+        pipeline.start()
+        await until(lambda: len(pipeline.turns) == 100)
+        await pipeline.receive(message(chat(1), "alone"))
+        await until(lambda: len(pipeline.turns) == 101)
+    assert [turn.key for turn in pipeline.turns[:100]] == [chat(n) for n in range(100)]
+    assert asked[:3] == [(4, 4), (24, 24), (24, 24)]
+    assert all(limit == (24 if taken == before else 4) for (before, taken), (limit, _) in pairwise(asked))
 
 
 async def test_concurrency_follows_a_live_limit(tmp_path: Path) -> None:
