@@ -31,7 +31,7 @@ class Size:
     chat, which our bot keeps, would be measured.
     """
 
-    chats: int = 300
+    chats: int = 240
     turns: int = 5
     crowd: int = CROWD
     crowd_seconds: Mapping[str, float] = field(default_factory=lambda: {"in_a_turn": 6.0, "reading": 10.0})
