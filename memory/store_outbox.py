@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
+from domain.errors import BotError
 from domain.messages import ChatKey, Reply
 from memory.database import Database
 from memory.errands import Errands
@@ -198,8 +200,9 @@ class SqliteOutbox:
         self.lanes(key).release(str(key))
 
     async def close(self) -> None:
-        """Give back what no sender came for."""
-        await self._unclaim(self._handover.take())
+        """Give back what no sender came for; what cannot be written now is in doubt at the next start."""
+        with suppress(BotError):
+            await self._unclaim(self._handover.take())
 
     async def replay(self, part_id: int) -> bool:
         """Queue a dead part again, as if it had never been tried."""

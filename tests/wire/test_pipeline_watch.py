@@ -28,10 +28,10 @@ async def test_a_backlog_that_is_being_worked_off_is_no_fault(
     async with pipeline_at(
         tmp_path / "m.db", run_turn=slowly, max_concurrent=64, watch_every=0.001
     ) as pipeline:
-        await pipeline.receive(*(message(chat(number), "a") for number in range(200)))
+        await pipeline.receive(*(message(chat(number), "a") for number in range(600)))
         pipeline.clock.jump(LATE)
         pipeline.start_dispatcher()
-        await until(lambda: len(pipeline.turns) == 200)
+        await until(lambda: len(pipeline.turns) == 600)
     assert looked[0] > 10  # there was something to be mistaken about
     assert not pipeline.reports
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]

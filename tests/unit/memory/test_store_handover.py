@@ -198,6 +198,21 @@ async def test_a_reply_that_nobody_came_for_is_as_if_never_tried(path: Path) -> 
         assert (part.attempts, part.doubts) == (1, 0)
 
 
+async def test_a_store_closes_although_it_cannot_give_a_reply_back(path: Path) -> None:
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        async with open_store(path) as store:
+            turn = await turn_of(store)
+            async with waiting(store):
+                commit = asyncio.create_task(store.commit(turn, TurnCommit(replies=(Reply("answer"),))))
+                await asyncio.sleep(0)
+            assert await commit
+            await store._database.exclusively(lambda own: own.execute("PRAGMA busy_timeout = 20"))
+            other.execute("BEGIN IMMEDIATE")
+        other.execute("ROLLBACK")
+    async with open_store(path) as store:
+        assert await states(store) == [("answer", SendState.IN_DOUBT, 1)]
+
+
 async def test_the_receipt_of_an_erasure_waits_for_the_bytes_to_be_gone(store: SqliteStore) -> None:
     turn = await turn_of(store)
     async with waiting(store) as claim:
