@@ -18,9 +18,9 @@ from pathlib import Path
 from benchmarks.procs import Child
 from benchmarks.questions import question
 from benchmarks.rig import OURS, TEXTBOOK, Rig, open_rig
+from benchmarks.speed import SETTLING_SECONDS
 
 CHATS = {OURS: 200, TEXTBOOK: 30}  # of five turns each: some seconds of work for either
-SETTLING_SECONDS = 0.3
 
 
 @dataclass(slots=True)
@@ -40,7 +40,7 @@ class Side:
             *("--chats", str(CHATS[self.bot]), "--turns", "5"),
             *("--first-chat", str(number * 10_000), "--first-text", str(number * 100_000)),
         )
-        await asyncio.sleep(SETTLING_SECONDS)  # the last sends are being settled
+        await asyncio.sleep(SETTLING_SECONDS)
         return (self.child.cpu() - before) * 1000 / max(1.0, seen["answered"])
 
 

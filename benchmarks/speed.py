@@ -20,6 +20,7 @@ SATURATED = (OURS, TEXTBOOK, CACHED, EMBEDDED, WHATSAPP, ECHO_PTB, ECHO_AIOGRAM)
 CROWD = 200  # chats at once, from the figures to reach
 # The two crowds, by the mean seconds between an answer and the next question.
 CROWDS = {"in_a_turn": 0.0, "reading": 5.0}
+SETTLING_SECONDS = 0.3  # after a load: the last sends are being settled
 _LEAST_CHATS = 40
 FIRST_QUESTION = 800_000  # asked by nobody else, so that no cache knows it
 Row = dict[str, float]
@@ -56,7 +57,7 @@ async def saturate(name: str, size: Size) -> Row:
         await rig.load("--chats", "20", "--turns", "1", "--first-text", "900000", *repeat)
         before, cpu = await rig.model_stats(), child.cpu()
         seen = await rig.load("--first-chat", "5000", *chats, *repeat)
-        await asyncio.sleep(0.3)  # the last sends are being settled
+        await asyncio.sleep(SETTLING_SECONDS)
         cpu, after = child.cpu() - cpu, await rig.model_stats()
         turns = max(1.0, seen["answered"])
         return {

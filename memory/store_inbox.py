@@ -204,16 +204,15 @@ class SqliteInbox:
             for each, turn in zip(picked, turns, strict=True):
                 self._leased(each, turn)
 
-        try:
-            leased = await self._database.write(
-                work, completed=_with_openings, committed=committed, vital=True
-            )
-        except BaseException:
+        def undone() -> None:
             later = self._clock() + AFTER_TROUBLE
             for each in picked:
                 self.lanes.delay(each.chat, each.seqs[0], later)
                 self.lanes.release(each.chat)
-            raise
+
+        leased = await self._database.write(
+            work, completed=_with_openings, committed=committed, undone=undone, vital=True
+        )
         return [turn for turn in leased if turn is not None]
 
     def _pick(self, chat: str) -> _Picked:

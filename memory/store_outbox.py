@@ -239,7 +239,7 @@ class SqliteOutbox:
             share = max(1, (limit - len(picked)) // len(waiting))
             queue = waiting.pop(0)
             chats = queue.take(share)
-            picked += [_pick_head(queue, chat) for chat in chats]
+            picked += [_Picked(queue, chat, next(iter(queue.items(chat))).id) for chat in chats]
             if len(chats) == share:
                 waiting.append(queue)
         return picked
@@ -259,14 +259,13 @@ class SqliteOutbox:
                 if part == UNREADABLE:
                     self._on_trouble("une réponse en attente est illisible : mise de côté (quarantine)")
 
-        try:
-            parts = await self._database.write(work, committed=committed, vital=True)
-        except BaseException:
+        def undone() -> None:
             later = self._clock() + AFTER_TROUBLE
             for each in picked:
                 each.lanes.delay(each.chat, each.id, later)
                 each.lanes.release(each.chat)
-            raise
+
+        parts = await self._database.write(work, committed=committed, undone=undone, vital=True)
         return [part for part in parts if isinstance(part, OutboxPart)]
 
     async def _unclaim(self, parts: Sequence[OutboxPart]) -> None:
@@ -274,7 +273,3 @@ class SqliteOutbox:
         for part in parts:
             state = SendState.IN_DOUBT if part.doubts else SendState.PENDING
             await self.settle(part, Settlement(state, due_at=now, counts=False))
-
-
-def _pick_head(lanes: Lanes, chat: str) -> _Picked:
-    return _Picked(lanes, chat, next(iter(lanes.items(chat))).id)

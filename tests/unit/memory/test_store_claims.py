@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import AsyncIterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -12,24 +11,12 @@ import pytest
 
 from domain.errors import StoreUnavailable
 from domain.messages import Attachment, Choice, Purpose, Reply
-from memory.opening import open_store
 from memory.records import OutboxPart, SendState, Settlement
 from memory.sqlite import SqliteStore
 from tests.contract.stores import AMINA, BOUBE, CHAIBOU, say, sent
 
 FULL = Reply("*123# ƙ 😀", (Choice("a", "Oui"), Choice("b", "Non")), None, Purpose.NOTICE)
 FILE = Reply("voici", (), Attachment("a.json", "application/json", b"\x00\n\xff"))
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "memory.db"
-
-
-@pytest.fixture
-async def store(path: Path) -> AsyncIterator[SqliteStore]:
-    async with open_store(path) as store:
-        yield store
 
 
 def change(path: Path, statement: str) -> None:

@@ -21,17 +21,6 @@ from tests.contract.stores import AMINA, BOUBE, CHAIBOU, Clock, say, sent, turn_
 Claim = asyncio.Task[Sequence[OutboxPart]]
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "memory.db"
-
-
-@pytest.fixture
-async def store(path: Path) -> AsyncIterator[SqliteStore]:
-    async with open_store(path) as store:
-        yield store
-
-
 @asynccontextmanager
 async def waiting(store: SqliteStore, limit: int = 10, **how: object) -> AsyncIterator[Claim]:
     """A sender that waits for parts while the block is open."""
@@ -43,6 +32,15 @@ async def waiting(store: SqliteStore, limit: int = 10, **how: object) -> AsyncIt
         claim.cancel()
         with suppress(asyncio.CancelledError):
             await claim
+
+
+async def answer_a_sender_that_leaves(store: SqliteStore) -> None:
+    """A turn takes a place of a sender that is gone when its commit is through."""
+    turn = await turn_of(store)
+    async with waiting(store):
+        commit = asyncio.create_task(store.commit(turn, TurnCommit(replies=(Reply("answer"),))))
+        await asyncio.sleep(0)
+    assert await commit
 
 
 async def states(store: SqliteStore, key: object = AMINA) -> list[tuple[str, SendState, int]]:
@@ -176,22 +174,14 @@ async def test_a_commit_cancelled_in_time_gives_its_place_back(store: SqliteStor
 
 
 async def test_a_reply_whose_sender_went_away_is_for_the_next_one(store: SqliteStore) -> None:
-    async with waiting(store):
-        turn = await turn_of(store)
-        commit = asyncio.create_task(store.commit(turn, TurnCommit(replies=(Reply("answer"),))))
-        await asyncio.sleep(0)
-    assert await commit
+    await answer_a_sender_that_leaves(store)
     (part,) = await store.outbox.claim(10, wait=0)
     assert (part.reply.text, part.attempts) == ("answer", 1)
 
 
 async def test_a_reply_that_nobody_came_for_is_as_if_never_tried(path: Path) -> None:
     async with open_store(path) as store:
-        turn = await turn_of(store)
-        async with waiting(store):
-            commit = asyncio.create_task(store.commit(turn, TurnCommit(replies=(Reply("answer"),))))
-            await asyncio.sleep(0)
-        assert await commit
+        await answer_a_sender_that_leaves(store)
     async with open_store(path) as store:
         assert await states(store) == [("answer", SendState.PENDING, 0)]
         (part,) = await store.outbox.claim(10, wait=0)
@@ -201,11 +191,7 @@ async def test_a_reply_that_nobody_came_for_is_as_if_never_tried(path: Path) -> 
 async def test_a_store_closes_although_it_cannot_give_a_reply_back(path: Path) -> None:
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         async with open_store(path) as store:
-            turn = await turn_of(store)
-            async with waiting(store):
-                commit = asyncio.create_task(store.commit(turn, TurnCommit(replies=(Reply("answer"),))))
-                await asyncio.sleep(0)
-            assert await commit
+            await answer_a_sender_that_leaves(store)
             await store._database.exclusively(lambda own: own.execute("PRAGMA busy_timeout = 20"))
             other.execute("BEGIN IMMEDIATE")
         other.execute("ROLLBACK")
