@@ -56,7 +56,7 @@ async def test_an_operator_works_on_a_phone(tmp_path: Path) -> None:
         await page.get_by_role("link", name="Échanges").click()
         await page.locator(".row").first.click()
         await page.locator(".said.bot").first.wait_for()
-        assert "22790" not in await page.locator("#main").inner_text()
+        assert "2279012" not in await page.locator("#main").inner_text()
         assert await widest(page) == 360
         await page.get_by_role("link", name="Toutes les conversations").click()
         await page.locator(".row").first.wait_for()
