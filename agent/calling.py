@@ -72,18 +72,21 @@ class Caller:
             except ModelRefused:
                 raise
             except RateLimited as error:
-                await self._pause(work, error.seconds, error)
+                if not await self._waited(work, error.seconds, error):
+                    raise
             except ModelFailed as error:
-                await self._pause(work, random.uniform(*_RETRY_PAUSE), error)
+                if not await self._waited(work, random.uniform(*_RETRY_PAUSE), error):
+                    raise
 
-    async def _pause(self, work: Work, seconds: float, error: Exception) -> None:
-        """Wait before the retry; raises the error when there is to be none."""
+    async def _waited(self, work: Work, seconds: float, error: Exception) -> bool:
+        """Wait before the retry; False when there is to be none."""
         work.spent.failures += 1
         logger.warning("model call failed: %s", error, extra={"action": "model_failed"})
         left = work.deadline - asyncio.get_running_loop().time()
         if work.spent.failures >= MOST_FAILURES or seconds > min(LONGEST_WAIT, left):
-            raise error
+            return False  # raised there: a frame that holds the error it raises is garbage to be searched for
         await asyncio.sleep(seconds + random.uniform(0.02, 0.1))
+        return True
 
     async def _attempt(
         self, work: Work, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]]

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from heapq import nsmallest
+from typing import NamedTuple
 
 from rag.catalogue import Offer
 from rag.slots import Bound, Slots
@@ -30,6 +31,14 @@ class Found:
 
 # Ways to fulfil one wish, best first: what each is worth, and who fulfils it so.
 Wish = tuple[tuple[float, Members], ...]
+
+
+class _Fulfilled(NamedTuple):
+    """Offers that fulfil some of the wishes together, and how much that weighs."""
+
+    members: Members
+    weight: float = 0.0
+    exact: bool = True
 
 
 class _Column:
@@ -93,7 +102,7 @@ class OfferIndex:
         wishes = self._wishes(slots)
         if not wishes:
             return Found()
-        members, weight, exact = self._satisfy(wishes, self._on_sale(today))
+        members, weight, exact = _most(wishes, self._on_sale(today))
         best = nsmallest(limit, members, key=lambda i: rank(self._offers[i], slots))
         return Found(tuple(self._offers[i] for i in best), weight, exact, len(members))
 
@@ -169,32 +178,32 @@ class OfferIndex:
             return self._has["smsillimite"]
         return self._has["appelillimite"]
 
-    @staticmethod
-    def _satisfy(wishes: Sequence[Wish], sold: Members) -> tuple[Members, float, bool]:
-        """The combination of ways with the largest weight that leaves at least one offer.
 
-        Branch and bound: the surest ways first, given up where the rest cannot make up for what was relaxed.
-        """
-        ordered = sorted(wishes, key=lambda wish: -wish[0][0])
-        hopes = [sum(w[0][0] for w in ordered[i:]) for i in range(len(ordered) + 1)]
-        best: tuple[Members, float, bool] = (frozenset(), 0.0, False)
+def _most(wishes: Sequence[Wish], sold: Members) -> _Fulfilled:
+    """The combination of ways with the largest weight that leaves at least one offer.
 
-        def descend(at: int, members: Members | None, weight: float, exact: bool) -> None:
-            nonlocal best
-            if weight + hopes[at] <= best[1]:
-                return
-            if at == len(ordered):
-                if members:
-                    best = (members, weight, exact)
-                return
-            for i, (gain, way) in enumerate(ordered[at]):
-                left = way & (sold if members is None else members)
-                if left:
-                    descend(at + 1, left, weight + gain, exact and not i)
-            descend(at + 1, members, weight, exact=False)
+    Branch and bound: the surest ways first, given up where the rest cannot make up for what was relaxed.
+    """
+    ordered = sorted(wishes, key=lambda wish: -wish[0][0])
+    hopes = [sum(wish[0][0] for wish in ordered[i:]) for i in range(len(ordered) + 1)]
+    return _branch(ordered, hopes, 0, _Fulfilled(sold), _Fulfilled(frozenset(), 0.0, exact=False))
 
-        descend(0, None, 0.0, exact=True)
+
+def _branch(
+    wishes: Sequence[Wish], hopes: Sequence[float], at: int, so_far: _Fulfilled, best: _Fulfilled
+) -> _Fulfilled:
+    """`best`, or what fulfils more of the wishes from `at` on. No closure: one that calls itself is garbage
+    that only the collector finds, and each of its rounds holds up the loop.
+    """
+    if so_far.weight + hopes[at] <= best.weight:
         return best
+    if at == len(wishes):
+        return so_far
+    members, weight, exact = so_far
+    for i, (gain, way) in enumerate(wishes[at]):
+        if left := way & members:
+            best = _branch(wishes, hopes, at + 1, _Fulfilled(left, weight + gain, exact and not i), best)
+    return _branch(wishes, hopes, at + 1, _Fulfilled(members, weight, exact=False), best)
 
 
 _TESTS: dict[str, Callable[[Offer], bool]] = {
