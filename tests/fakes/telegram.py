@@ -84,8 +84,12 @@ class FakeTelegram:
         return app
 
     async def start(self, port: int = 0) -> None:
-        """Listen; after `stop` a start on the same port is Telegram coming back, with all it knew."""
-        self._runner = web.AppRunner(self.app(), access_log=None, shutdown_timeout=0.05)
+        """Listen; after `stop` a start on the same port is Telegram coming back, with all it knew.
+
+        A stop answers what it took, within a second: a send cut off after it was taken is a fault to be
+        asked for, since its second copy is right.
+        """
+        self._runner = web.AppRunner(self.app(), access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", port or self.port, reuse_address=True).start()
         self.port = self._runner.addresses[0][1]
