@@ -71,15 +71,13 @@ class Caller:
                 return await self._attempt(work, messages, tools)
             except ModelRefused:
                 raise
-            except RateLimited as error:
-                if not await self._waited(work, error.seconds, error):
-                    raise
-            except ModelFailed as error:
-                if not await self._waited(work, random.uniform(*_RETRY_PAUSE), error):
+            except (RateLimited, ModelFailed) as error:
+                if not await self._waited(work, error):
                     raise
 
-    async def _waited(self, work: Work, seconds: float, error: Exception) -> bool:
+    async def _waited(self, work: Work, error: RateLimited | ModelFailed) -> bool:
         """Wait before the retry; False when there is to be none."""
+        seconds = error.seconds if isinstance(error, RateLimited) else random.uniform(*_RETRY_PAUSE)
         work.spent.failures += 1
         logger.warning("model call failed: %s", error, extra={"action": "model_failed"})
         left = work.deadline - asyncio.get_running_loop().time()
